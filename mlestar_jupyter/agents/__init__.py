@@ -1,0 +1,1 @@
+"""Casts of agents; each offers the Agents protocol."""

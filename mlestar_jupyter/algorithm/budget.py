@@ -1,0 +1,73 @@
+"""The budget: a hard limit of time, with a slice reserved so that a run always lands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+#: Share of the search after which no new work of a stage begins. Refinement gets the most, as in
+#: the paper (section 4.1: initial solutions are cheap, refinement is where the time goes).
+STAGE_ENDS = {"initialize": 0.35, "merge": 0.5, "refine": 0.8, "ensemble": 1.0}
+#: Before anything is measured, so much of the time is kept back for landing (share, seconds).
+FIRST_RESERVE = 0.1, 6.0
+#: A stage is not begun for a candidate that would surely be cut off.
+SURELY = 0.7
+
+
+class OutOfTime(Exception):  # noqa: N818 (control flow: it ends a stage, it is no error)
+    """There is no time left in this stage to begin more work. Caught where stages end."""
+
+
+class Stopped(OutOfTime):
+    """The user asked to stop: nothing more is begun, in any stage."""
+
+
+class Budget:
+    """How much time is left, for a stage and for the search.
+
+    ``clock`` gives the seconds that the run has been at work. The reserve follows the incumbent:
+    a slow solution needs longer to be fitted on all rows and to be reproduced.
+    """
+
+    def __init__(self, total: float, clock: Callable[[], float]) -> None:
+        self.total = total
+        self._clock = clock
+        self._stop = threading.Event()
+        share, least = FIRST_RESERVE
+        self.reserve = max(share * total, least)
+
+    @property
+    def left(self) -> float:
+        """Seconds to the hard end."""
+        return self.total - self._clock()
+
+    @property
+    def search_left(self) -> float:
+        """Seconds to the end of the search, when the reserved slice begins."""
+        return self.left - self.reserve
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the user asked to stop."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stop.set()
+
+    def stage_left(self, stage: str) -> float:
+        """Seconds in which work of this stage may still begin."""
+        end = (self.total - self.reserve) * STAGE_ENDS.get(stage, 1.0)
+        return end - self._clock()
+
+    def keep_back(self, seconds: float) -> None:
+        """Reserve so much for landing, but never more than half of the whole."""
+        share, least = FIRST_RESERVE
+        self.reserve = min(max(seconds, share * self.total / 2, least), self.total / 2)
+
+    def check(self, stage: str, expected: float = 0.0) -> None:
+        """Raise OutOfTime when work of this stage, expected to take so long, should not begin."""
+        if self._stop.is_set():
+            raise Stopped
+        if self.stage_left(stage) <= 0 or self.search_left < SURELY * expected:
+            raise OutOfTime

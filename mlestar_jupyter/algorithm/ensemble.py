@@ -1,0 +1,72 @@
+"""Algorithm 3 of the paper: combine the solutions of all branches, by plans that improve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
+from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.algorithm.initialize import rank
+from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.errors import ReplyError
+from mlestar_jupyter.interfaces import Attempt
+
+#: Ensembles have a place of their own among the incumbents, after all branches.
+ENSEMBLE_BRANCH = -1
+
+
+def members(context: Context, finals: Sequence[Candidate]) -> list[Candidate]:
+    """The solutions to combine: the branches' results, and others until there are two."""
+    chosen = rank(list({c.id: c for c in finals}.values()))
+    others = [c for c in context.run.scored if c.stage in ("initialize", "merge", "refine")]
+    for other in rank(others):
+        if len(chosen) >= 2:
+            break
+        related = {p for c in chosen for p in (c.id, *c.parents)}
+        if other.id not in related and not related & set(other.parents):
+            chosen.append(other)
+    return chosen
+
+
+def ensemble(
+    context: Context, finals: Sequence[Candidate], *, rounds: int | None = None
+) -> Candidate | None:
+    """Try up to R plans to combine the solutions; the best one, or None when none was scored."""
+    run, agents, brief = context.run, context.agents, context.brief()
+    solutions = members(context, finals)
+    if len(solutions) < 2:
+        return None
+    attempts: list[Attempt] = []
+    best: Candidate | None = None
+    single = solutions[0]
+    assert single.score is not None
+    parents = tuple(c.id for c in solutions)
+    for _ in range(run.settings.ensemble_rounds if rounds is None else rounds):
+        plan = agents.plan_ensemble(brief, solutions, attempts)
+        if plan is None:
+            break
+        try:
+            solution = agents.ensemble(brief, solutions, plan)
+            solution.check_compiles()
+            candidate = context.judge(
+                Proposal("ensemble", solution, plan, parents, branch=ENSEMBLE_BRANCH)
+            )
+        except ReplyError as error:
+            run.emit("note", text=f"an ensemble plan gave no usable solution: {error}")
+            attempts.append(Attempt(plan, None, None, 0.0))
+            continue
+        except Stopped:
+            raise
+        except OutOfTime:
+            break
+        decision = decide(run, candidate, best)
+        gain = candidate.score.gain_over(single.score) if candidate.score else None
+        attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
+        if decision.accepted:
+            best = candidate
+            replace_incumbent(run, ENSEMBLE_BRANCH, best, decision.reason)
+        else:
+            run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=decision.reason)
+    return best

@@ -1,0 +1,19 @@
+"""The incumbents: the best solution of each branch, and the best of the run."""
+
+from __future__ import annotations
+
+from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.run import Run
+
+
+def replace_incumbent(run: Run, branch: int, candidate: Candidate, reason: str) -> None:
+    """Make a candidate the incumbent of its branch, and of the run if it is accepted there.
+
+    What a resumed run finds decided already is not written down again.
+    """
+    if run.state.incumbents.get(branch) == candidate.id:
+        return
+    best = run.best
+    becomes_best = best is None or decide(run, candidate, best).accepted
+    run.emit("incumbent_changed", branch=branch, id=candidate.id, best=becomes_best, reason=reason)

@@ -1,0 +1,130 @@
+"""Algorithm 1 of the paper: search for models, one solution for each, merge the best."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import nbformat
+
+from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
+from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.checks.data_usage import find_unused
+from mlestar_jupyter.errors import BudgetError, MlestarError, ReplyError, SettingsError
+from mlestar_jupyter.solution import Solution
+
+
+def initialize(context: Context) -> list[Candidate]:
+    """Retrieve M models, judge one solution for each, and rank them, the best first.
+
+    Raises BudgetError when time was too short for any, MlestarError when all of them failed.
+    """
+    run, agents, brief = context.run, context.agents, context.brief()
+    proposals = []
+    if run.settings.start is not None:
+        own = read_start(Path(run.settings.start))
+        proposals.append(Proposal("initialize", own, "the notebook that the run starts from"))
+    cards = agents.retrieve(brief, run.settings.models)
+    if not run.state.cards:
+        run.emit("cards_retrieved", cards=[asdict(card) for card in cards])
+    for card in cards:
+        try:
+            solution = agents.initialize(brief, card)
+        except ReplyError as error:
+            run.emit("note", text=f"no solution for the model {card.name}: {error}")
+            continue
+        proposals.append(Proposal("initialize", solution, f"{card.name}: {card.reason}"))
+    candidates = context.judge_all(proposals)
+    ranked = rank(candidates)
+    if ranked:
+        return ranked
+    failed = [c for c in candidates if c.status != "cancelled"]
+    if not failed:
+        raise BudgetError(
+            f"no candidate could be judged within {run.settings.seconds:g}s; "
+            f"give more time, for example --time 5m"
+        )
+    reasons = "; ".join(f"{c.id} {c.solution.title}: {c.reason}" for c in failed[:3])
+    raise MlestarError(f"none of {len(failed)} initial solutions could be scored: {reasons}")
+
+
+def rank(candidates: list[Candidate]) -> list[Candidate]:
+    """The scored candidates, the best point score first."""
+    scored = [c for c in candidates if c.score is not None]
+    sign = -1 if any(c.score.greater_is_better for c in scored if c.score) else 1
+    return sorted(scored, key=lambda c: sign * c.score.value if c.score else 0.0)
+
+
+def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
+    """Merge the models that come after the branch's base into it, until one does not help.
+
+    Branch b starts from the solution ranked b-th, so that the L solutions differ; with one
+    branch this is the paper's loop (Algorithm 1, lines 6 to 17).
+    """
+    base = ranked[min(branch, len(ranked) - 1)]
+    replace_incumbent(context.run, branch, base, "the best of the initial solutions")
+    for other in ranked[branch + 1 :]:
+        try:
+            merged = context.agents.merge(context.brief(branch), base.solution, other.solution)
+            plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
+            parents = (base.id, other.id)
+            candidate = context.judge(Proposal("merge", merged, plan, parents, branch=branch))
+        except ReplyError as error:
+            context.run.emit("note", text=f"no merge of {base.id} and {other.id}: {error}")
+            continue
+        except Stopped:
+            raise
+        except OutOfTime:
+            break
+        decision = decide(context.run, candidate, base)
+        if not decision.accepted:
+            context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
+            break
+        base = candidate
+        replace_incumbent(context.run, branch, base, decision.reason)
+    return base
+
+
+def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candidate:
+    """The data-usage check after initialization (section 3.4): use what was left unused."""
+    evidence = find_unused(incumbent.solution, context.run.task)
+    brief = context.brief(branch)
+    try:
+        verdict = context.agents.check_data_usage(brief, incumbent.solution, evidence)
+        if verdict.complete or verdict.solution is None:
+            return incumbent
+        candidate = context.judge(
+            Proposal("check", verdict.solution, verdict.reason, (incumbent.id,), branch=branch)
+        )
+    except ReplyError as error:
+        context.run.emit("note", text=f"data-usage check of {incumbent.id}: {error}")
+        return incumbent
+    except Stopped:
+        raise
+    except OutOfTime:
+        return incumbent
+    decision = decide(context.run, candidate, incumbent)
+    if not decision.accepted:
+        context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
+        return incumbent
+    replace_incumbent(context.run, branch, candidate, decision.reason)
+    return candidate
+
+
+def read_start(path: Path) -> Solution:
+    """The user's own notebook or script as a solution; SettingsError when it cannot be one."""
+    try:
+        if path.suffix == ".ipynb":
+            notebook = nbformat.read(path, as_version=4)
+            return Solution.from_notebook(notebook, f"own notebook {path.name}")
+        if path.suffix == ".py":
+            text = path.read_text(encoding="utf-8")
+            return Solution.from_script(text, f"own script {path.name}")
+    except FileNotFoundError:
+        raise SettingsError(f"no file {path} to start from; check --from") from None
+    except (OSError, ValueError, ReplyError) as error:
+        raise SettingsError(f"{path} cannot be read as a notebook or script: {error}") from error
+    raise SettingsError(f"{path.name} is neither .ipynb nor .py; give one of them with --from")

@@ -1,0 +1,35 @@
+"""The one tree of errors: each says in one line what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+
+class MlestarError(Exception):
+    """What a user can mend. The message is one line: what is wrong, then the mend."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Let IPython show the line alone: the stack would say nothing to the user."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class TaskError(MlestarError):
+    """The task's files, columns or answers do not fit together."""
+
+
+class SettingsError(MlestarError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class ReplyError(MlestarError):
+    """An agent's reply cannot be used (for example a block that does not compile)."""
+
+
+class ExecutionError(MlestarError):
+    """Candidates cannot be executed at all here (no kernel, no disk)."""
+
+
+class JournalError(MlestarError):
+    """A run folder cannot be read, is in use, or belongs to another run."""
+
+
+class BudgetError(MlestarError):
+    """Time or money was used up before anything could be delivered."""

@@ -1,0 +1,542 @@
+"""Understanding a task: find the files, then infer target, id, type, metric and split rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlestar_jupyter import metrics
+from mlestar_jupyter.errors import JournalError, TaskError
+from mlestar_jupyter.metrics import Kind, Metric
+from mlestar_jupyter.profile import looks_like_dates
+from mlestar_jupyter.tables import SUFFIXES, read_table, table_suffix
+from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SAMPLES = re.compile(r"^(sample_?submission|submission_?(format|sample)|gender_submission)", re.I)
+_DESCRIPTIONS = ("task_description", "description", "overview", "readme", "task")
+_IGNORED = re.compile(r"^(\.|__MACOSX|mlestar_runs$)")
+#: Whole numbers with at most so many values are classes when no metric says otherwise.
+CLASSES_AT_MOST = 20
+
+
+def from_folder(folder: Path, overrides: Overrides | None = None, description: str = "") -> Task:
+    """Understand a folder in Kaggle's form: description, train, test, sample, other files.
+
+    A folder with no train table and a metric and direction given is a self-scored task.
+    Raises TaskError, in one line, for anything that does not fit together.
+    """
+    folder = folder.expanduser().resolve()
+    overrides = overrides or Overrides()
+    if not folder.is_dir():
+        raise TaskError(f"no folder {folder}; give the folder that holds train and test")
+    train = _find_table(folder, "train")
+    test = _find_table(folder, "test")
+    sample = next((p for p in _tables(folder) if _SAMPLES.match(p.name)), None)
+    told = description or _read_description(folder)
+    used = {p for p in (train, test, sample) if p is not None}
+    files = tuple(
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path not in used and not path.is_symlink()
+        and not any(_IGNORED.match(part) for part in path.relative_to(folder).parts)
+        and not _is_description(path) and path.suffix != ".ipynb"
+    )  # fmt: skip
+    source = Source(folder, train, test, sample, files)
+    if overrides.kind == "self-scored":
+        return _self_scored(folder.name, told, source, overrides)
+    if train is None:
+        found = ", ".join(p.name for p in _tables(folder)) or "no table"
+        raise TaskError(
+            f"no train file in {folder} (found {found}); name it train.csv, "
+            f"or use --self-scored for a task without a table of targets"
+        )
+    return understand(folder.name, told, source, overrides)
+
+
+def from_table(path: Path, overrides: Overrides, description: str = "") -> Task:
+    """Understand one table plus a target: no test, so no submission, but a validated model."""
+    path = path.expanduser().resolve()
+    if overrides.target is None:
+        columns = ", ".join(read_table(path).columns[:12])
+        raise TaskError(
+            f"which column of {path.name} is the target? give --target, one of {columns}"
+        )
+    return understand(path.stem, description, Source(None, path, None, None), overrides)
+
+
+def from_frames(
+    frames: Mapping[str, pd.DataFrame],
+    folder: Path,
+    overrides: Overrides,
+    *,
+    name: str = "task",
+    description: str = "",
+) -> Task:
+    """Understand DataFrames: ``train``, and if there are ``test``, ``sample`` and side tables.
+
+    ``folder`` is where a run will keep them as Parquet (``Run.create`` writes them).
+    """
+    paths = {key: folder / f"{key}.parquet" for key in frames}
+    side = tuple(f"{key}.parquet" for key in frames if key not in ("train", "test", "sample"))
+    source = Source(folder, paths["train"], paths.get("test"), paths.get("sample"), side)
+    if "test" not in frames and overrides.target is None:
+        raise TaskError(
+            f"which column is the target? give target=, one of {_short(list(frames['train']))}"
+        )
+    return understand(name, description, source, overrides, frames)
+
+
+def understand(
+    name: str,
+    description: str,
+    source: Source,
+    overrides: Overrides,
+    frames: Mapping[str, pd.DataFrame] | None = None,
+) -> Task:
+    """Read the tables (or take ``frames``) and infer whatever ``overrides`` leaves open."""
+    assert source.train is not None
+    if frames is not None:
+        given = {key: _plain_frame(key, frame) for key, frame in frames.items()}
+        train, test, sample = given["train"], given.get("test"), given.get("sample")
+    else:
+        train = read_table(source.train)
+        test = None if source.test is None else read_table(source.test)
+        sample = None if source.sample is None else read_table(source.sample)
+    for label, frame, path in (("train", train, source.train), ("test", test, source.test)):
+        if frame is not None and len(frame) == 0 and path is not None:
+            raise TaskError(f"{path.name} has a header but no rows; put the {label} rows into it")
+    notes: list[str] = []
+    target = _infer_target(train, test, sample, description, overrides, notes)
+    id_column = _infer_id(train, test, sample, target, overrides)
+    answers = _checked_answers(train, target, source.train.name, notes)
+    kind, metric = _infer_kind_and_metric(answers, sample, target, description, overrides, notes)
+    features, train_only = _split_columns(train, test, target)
+    if test is not None:
+        _check_test(test, train, features, id_column, source)
+    task = Task(
+        name=name,
+        description=description,
+        kind=kind,
+        metric=metric,
+        source=source,
+        target=target,
+        id_column=id_column,
+        features=features,
+        train_only=train_only,
+        classes=() if kind == "regression" else _classes(answers),
+        overrides=overrides,
+    )
+    task = dataclasses.replace(task, positive_class=_positive(task, overrides))
+    task = dataclasses.replace(task, sample_columns=_sample_columns(task, sample, test))
+    if sample is not None and test is not None:
+        _check_sample(task, sample, test)
+    if train_only:
+        notes.append(f"only train has {', '.join(train_only)}: not used to predict")
+    split = _infer_split(task, train, test, overrides, notes)
+    task = dataclasses.replace(task, notes=tuple(notes), **split)
+    # The tables are read: keep them, so that they are not read again.
+    task.__dict__.update(train=train, test=test, sample=sample)
+    return task
+
+
+def reopen(run_folder: Path) -> Task:
+    """The task of an existing run. Raises JournalError or TaskError if its data changed."""
+    path = run_folder / "task.json"
+    try:
+        frozen = json.loads(path.read_text(encoding="utf-8"))
+        where = {k: v for k, v in frozen["source"].items() if k != "files"}
+        paths = {key: None if value is None else Path(value) for key, value in where.items()}
+        source = Source(**paths, files=tuple(frozen["source"]["files"]))
+        overrides = Overrides(**frozen["overrides"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{run_folder} is no run folder: no readable task.json in it") from error
+    if source.folder is not None and not source.folder.is_dir():
+        raise TaskError(f"the task folder {source.folder} is gone; put it back to go on")
+    check_unchanged(frozen, source)
+    if overrides.kind == "self-scored":
+        return _self_scored(frozen["name"], frozen["description"], source, overrides)
+    return understand(frozen["name"], frozen["description"], source, overrides)
+
+
+def _plain_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The DataFrame as it will be read again: plain index, names of columns as text."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TaskError(f"{name} is a {type(frame).__name__}; give a pandas DataFrame")
+    plain = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
+    plain.columns = [str(column) for column in plain.columns]
+    if plain.columns.duplicated().any():
+        raise TaskError(f"{name} has columns of one name; rename them")
+    return plain
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.iterdir()) if p.is_file() and table_suffix(p)]
+
+
+def _find_table(folder: Path, stem: str) -> Path | None:
+    found = [p for p in _tables(folder) if p.name.split(".")[0].lower() == stem]
+    found.sort(key=lambda p: SUFFIXES.index(table_suffix(p) or ".csv"))
+    return found[0] if found else None
+
+
+def _is_description(path: Path) -> bool:
+    return path.suffix.lower() in (".md", ".txt") and path.stem.lower() in _DESCRIPTIONS
+
+
+def _read_description(folder: Path) -> str:
+    found = [p for p in folder.iterdir() if p.is_file() and _is_description(p)]
+    found.sort(key=lambda p: _DESCRIPTIONS.index(p.stem.lower()))
+    return found[0].read_text(encoding="utf-8", errors="replace") if found else ""
+
+
+def _self_scored(name: str, told: str, source: Source, overrides: Overrides) -> Task:
+    if overrides.metric is None or overrides.greater_is_better is None:
+        raise TaskError(
+            "a self-scored task needs the name and direction of its score: "
+            "give --metric NAME and --direction maximize or minimize"
+        )
+    given = overrides.metric
+    label = given.name if isinstance(given, Metric) else given
+    metric = Metric(label, _not_graded, overrides.greater_is_better, "value", ("self-scored",))
+    if source.train is not None or source.test is not None:
+        tables = tuple(p.name for p in (source.train, source.test, source.sample) if p is not None)
+        source = Source(source.folder, None, None, None, (*tables, *source.files))
+    return Task(name, told, "self-scored", metric, source, overrides=overrides)
+
+
+def _not_graded(*_: object) -> float:
+    raise TaskError("a self-scored task is not graded by rows")
+
+
+def _infer_target(
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    sample: pd.DataFrame | None,
+    description: str,
+    overrides: Overrides,
+    notes: list[str],
+) -> str:
+    columns = list(train.columns)
+    if overrides.target is not None:
+        if overrides.target not in columns:
+            raise TaskError(
+                f"no column {overrides.target!r} in train; the columns are {_short(columns)}"
+            )
+        return overrides.target
+    if test is None:
+        raise TaskError(f"which column is the target? give --target, one of {_short(columns)}")
+    absent = [c for c in columns if c not in test.columns]
+    if sample is not None:
+        asked = [c for c in sample.columns if c not in test.columns]
+        known = [c for c in asked if c in columns]
+        if len(known) == 1:
+            return known[0]
+        if len(known) > 1:
+            raise TaskError(
+                f"the sample submission asks for {_short(known)}; give one of them with --target"
+            )
+        for column in absent:
+            values = {str(v) for v in train[column].dropna().unique()}
+            if len(asked) > 1 and set(asked) <= values:
+                notes.append(f"the sample has one column for each value of {column}")
+                return column
+    if len(absent) == 1:
+        return absent[0]
+    named = re.findall(r"target\W{0,12}`([^`]+)`", description, re.I)
+    told = [name for name in named if name in absent]
+    if told:
+        return str(told[0])
+    if not absent:
+        raise TaskError(
+            "the target is missing: train has no column that test lacks; add it to train"
+        )
+    raise TaskError(f"several columns could be the target; give --target, one of {_short(absent)}")
+
+
+def _infer_id(
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    sample: pd.DataFrame | None,
+    target: str,
+    overrides: Overrides,
+) -> str | None:
+    if overrides.id_column is not None:
+        frame = train if test is None else test
+        if overrides.id_column not in frame.columns:
+            raise TaskError(
+                f"no column {overrides.id_column!r} for --id; the columns are "
+                f"{_short(list(frame.columns))}"
+            )
+        return overrides.id_column
+    if test is not None and sample is not None:
+        shared = [c for c in sample.columns if c in test.columns and c != target]
+        return shared[0] if shared else None
+    frame = train if test is None else test
+    first = str(frame.columns[0])
+    looks = re.fullmatch(r"(.*_)?(id|uid|uuid|key|index|row_?id)|unnamed: 0", first, re.I)
+    return first if looks and not frame[first].duplicated().any() else None
+
+
+def _checked_answers(train: pd.DataFrame, target: str, file: str, notes: list[str]) -> pd.Series:
+    answers = train[target].dropna()
+    missing = len(train) - len(answers)
+    if len(answers) == 0:
+        raise TaskError(f"every value of the target {target!r} in {file} is missing; fill it in")
+    if answers.nunique() == 1:
+        raise TaskError(
+            f"the target {target!r} is {answers.iloc[0]!r} in every row of {file}: "
+            f"there is nothing to learn; choose another with --target"
+        )
+    if len(answers) < 10:
+        raise TaskError(f"{file} has {len(answers)} rows with a target; at least 10 are needed")
+    if missing:
+        notes.append(f"{missing:,} rows of train have no target: left out")
+    return answers
+
+
+def _infer_kind_and_metric(
+    answers: pd.Series,
+    sample: pd.DataFrame | None,
+    target: str,
+    description: str,
+    overrides: Overrides,
+    notes: list[str],
+) -> tuple[Kind, Metric]:
+    import pandas as pd
+
+    numeric = pd.api.types.is_numeric_dtype(answers) and not pd.api.types.is_bool_dtype(answers)
+    distinct = int(answers.nunique())
+    given = overrides.metric
+    metric = metrics.find_metric(given) if isinstance(given, str) else given
+    if metric is None:
+        metric = metrics.metric_in(description)
+    class_kind: Kind = "binary" if distinct == 2 else "multiclass"
+    if overrides.kind is not None:
+        kind = overrides.kind
+    elif metric is not None and metric.needs != "value":
+        kind = class_kind
+    elif numeric and (
+        (metric is not None and "regression" in metric.kinds)
+        or distinct > CLASSES_AT_MOST
+        or not bool((answers % 1 == 0).all())
+    ):
+        kind = "regression"
+    else:
+        kind = class_kind
+    if kind == "regression" and not numeric:
+        raise TaskError(
+            f"the target {target!r} holds words, not numbers, which {_name(metric)} needs; "
+            f"choose a metric of classes such as accuracy"
+        )
+    if kind == "binary" and distinct != 2:
+        raise TaskError(f"the target {target!r} has {distinct} values, not 2; leave out --kind")
+    if metric is None:
+        metric = _default_metric(kind, sample, target, distinct)
+        notes.append(f"no metric was named: {metric.name} is used")
+    if kind != "regression" and metric.needs != "value" and distinct > max(100, len(answers) // 2):
+        raise TaskError(
+            f"metric {metric.name} does not fit the target {target!r}: "
+            f"it has {distinct} values in {len(answers)} rows; use a metric of numbers such as rmse"
+        )
+    metrics.check_fits(metric, kind)
+    return kind, metric
+
+
+def _name(metric: Metric | None) -> str:
+    return "regression" if metric is None else metric.name
+
+
+def _default_metric(kind: Kind, sample: pd.DataFrame | None, target: str, distinct: int) -> Metric:
+    if kind == "regression":
+        return metrics.METRICS["rmse"]
+    if sample is not None and target in sample.columns:
+        fractional = sample[target].dtype.kind == "f" and bool((sample[target] % 1 != 0).any())
+        return metrics.METRICS["auc" if fractional and kind == "binary" else "accuracy"]
+    if sample is not None and sample.shape[1] > distinct:
+        return metrics.METRICS["log_loss"]
+    return metrics.METRICS["accuracy"]
+
+
+def _split_columns(
+    train: pd.DataFrame, test: pd.DataFrame | None, target: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if test is None:
+        return tuple(c for c in train.columns if c != target), ()
+    features = tuple(c for c in test.columns if c != target)
+    return features, tuple(c for c in train.columns if c not in test.columns and c != target)
+
+
+def _check_test(
+    test: pd.DataFrame,
+    train: pd.DataFrame,
+    features: Sequence[str],
+    id_column: str | None,
+    source: Source,
+) -> None:
+    assert source.test is not None
+    assert source.train is not None
+    absent = [c for c in features if c not in train.columns]
+    if absent:
+        raise TaskError(
+            f"{source.test.name} has columns that {source.train.name} lacks: {_short(absent)}; "
+            f"remove them or add them to {source.train.name}"
+        )
+    if id_column is not None:
+        twice = test[id_column][test[id_column].duplicated()]
+        if len(twice):
+            raise TaskError(
+                f"{source.test.name} has {len(twice)} duplicated values of the id {id_column!r}, "
+                f"for example {twice.iloc[0]!r}; make ids unique or choose another with --id"
+            )
+
+
+def _classes(answers: pd.Series) -> tuple[Any, ...]:
+    return tuple(sorted((v.item() if hasattr(v, "item") else v for v in answers.unique()), key=_by))
+
+
+def _by(value: Any) -> tuple[int, Any]:
+    return (1, str(value)) if isinstance(value, str) else (0, value)
+
+
+def _positive(task: Task, overrides: Overrides) -> Any:
+    if task.kind != "binary":
+        return None
+    if overrides.positive_class is not None:
+        for label in task.classes:
+            if str(label) == overrides.positive_class:
+                return label
+        raise TaskError(
+            f"no class {overrides.positive_class!r}; the classes are {_short(task.classes)}"
+        )
+    return task.classes[1]
+
+
+def _sample_columns(
+    task: Task, sample: pd.DataFrame | None, test: pd.DataFrame | None
+) -> tuple[str, ...]:
+    if sample is not None and test is not None:
+        return tuple(sample.columns)
+    by_class = task.metric.needs == "probability" and task.kind == "multiclass"
+    targets = tuple(str(c) for c in task.classes) if by_class else (task.target,)
+    return (task.id_column or "row", *targets)
+
+
+def _check_sample(task: Task, sample: pd.DataFrame, test: pd.DataFrame) -> None:
+    assert task.source.sample is not None
+    name = task.source.sample.name
+    if len(sample) != len(test):
+        raise TaskError(f"{name} has {len(sample)} rows but test has {len(test)}; make them agree")
+    if task.id_column is not None and task.id_column in sample.columns:
+        ids = set(test[task.id_column]) - set(sample[task.id_column])
+        if ids:
+            raise TaskError(
+                f"{name} lacks {len(ids)} ids of test, for example {min(ids, key=str)!r}; "
+                f"make the column {task.id_column!r} agree with test"
+            )
+    by_class = task.metric.needs == "probability" and task.kind == "multiclass"
+    needed = [str(c) for c in task.classes] if by_class else [task.target]
+    absent = [c for c in needed if c not in sample.columns]
+    if absent:
+        raise TaskError(
+            f"{name} lacks the columns {_short(absent)} that {task.metric.name} needs; "
+            f"add them or choose another metric"
+        )
+
+
+def _infer_split(
+    task: Task,
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    overrides: Overrides,
+    notes: list[str],
+) -> dict[str, Any]:
+    """The rule by which folds are cut: by time, by group, or neither (see DESIGN, validation)."""
+    for option, column in (("--group", overrides.group), ("--time-column", overrides.time)):
+        if column is not None and column not in train.columns:
+            raise TaskError(f"no column {column!r} for {option}; the columns are "
+                            f"{_short(list(train.columns))}")  # fmt: skip
+    if overrides.group or overrides.time:
+        return {"group": overrides.group, "time": overrides.time}
+    if test is None:
+        return {}
+    for column in task.features:
+        if _is_date(train[column]) and _is_date(test[column]):
+            found = _split_by_date(column, train[column], test[column], notes)
+            if found:
+                return found
+    for column in task.features:
+        if column != task.id_column and _is_group(train[column], test[column], len(train)):
+            notes.append(f"no value of {column} is in both train and test: folds keep it together")
+            return {"group": column}
+    return {}
+
+
+def _is_date(values: pd.Series) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_datetime64_any_dtype(values) or (
+        values.dtype.kind in "OU" and looks_like_dates(values.dropna())
+    )
+
+
+def _split_by_date(
+    column: str, train: pd.Series, test: pd.Series, notes: list[str]
+) -> dict[str, Any]:
+    import warnings
+
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = pd.to_datetime(train, errors="coerce", format="mixed", utc=True)
+        theirs = pd.to_datetime(test, errors="coerce", format="mixed", utc=True)
+    if ours.notna().mean() < 0.9 or theirs.notna().mean() < 0.9:
+        return {}
+    if theirs.min() >= ours.max():
+        notes.append(f"test lies after train by {column}: validation does too")
+        return {"time": column}
+    days, test_days = set(ours.dt.floor("D")), set(theirs.dt.floor("D"))
+    if not days & test_days and len(train) > 4 * len(days) and len(days) >= 20:
+        length = _run_length(days, test_days)
+        notes.append(
+            f"test has days of {column} that train lacks, about {length} in a row: "
+            f"folds hold out blocks of {length} days"
+        )
+        return {"time": column, "block_days": length}
+    return {}
+
+
+def _run_length(days: set[Any], test_days: set[Any]) -> int:
+    """How many test days follow each other, in the median, before a day of train comes."""
+    runs, length = [], 0
+    for day in sorted(days | test_days):
+        if day in test_days:
+            length += 1
+        elif length:
+            runs.append(length)
+            length = 0
+    runs.sort()
+    return min(31, runs[len(runs) // 2] if runs else 1)
+
+
+def _is_group(train: pd.Series, test: pd.Series, rows: int) -> bool:
+    """Repeated in train and in test, and never the same in both."""
+    if train.dtype.kind in "fb" or train.dtype.kind == "M":
+        return False
+    ours, theirs = set(train.dropna().unique()), set(test.dropna().unique())
+    many = 10 <= len(ours) <= rows // 2 and 3 <= len(theirs) < len(test)
+    return bool(many and not ours & theirs)
+
+
+def _short(names: Sequence[Any], most: int = 8) -> str:
+    shown = ", ".join(repr(n) if " " in str(n) else str(n) for n in names[:most])
+    return shown + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,246 @@
+"""The doors of the house: what agents, executors and listeners must offer.
+
+Implementations do not import each other; the surfaces put them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nbformat import NotebookNode
+
+from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome
+from mlestar_jupyter.score import Score
+from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.task import Task
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What every agent is told beside the solution.
+
+    ``seconds`` is the wall clock that one execution (one fold, kernel start included) may take,
+    ``threads`` how many it may use. ``branch`` numbers the L parallel solutions from 0: branches
+    should go different ways, so that their ensemble is worth more than each of them.
+    """
+
+    task: Task
+    seconds: float
+    threads: int = 1
+    branch: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model that suits the task: why, example code, and the source that speaks of it."""
+
+    name: str
+    reason: str
+    example: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One variant of an ablation study: a block, what is changed in it, and its changed source."""
+
+    block: str
+    change: str
+    source: str
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """A measured variant. ``gain`` is that of the solution over the variant in the metric's unit:
+    positive means that the block as it was helps; None when the variant did not run.
+    """
+
+    ablation: Ablation
+    candidate: str
+    score: Score | None
+    gain: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """The block to refine next, the first plan for it, and why it was chosen."""
+
+    block: str
+    plan: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A plan that was tried on a target block (or as an ensemble), and what it gave.
+
+    ``gain`` is over the solution that it was tried on; None when it did not run.
+    """
+
+    plan: str
+    score: Score | None
+    gain: float | None
+    seconds: float
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class LeakageVerdict:
+    """Whether the solution leaks, why, and corrected sources by block name (may be empty)."""
+
+    leaks: bool
+    reason: str = ""
+    blocks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataUsageEvidence:
+    """Which files and columns of the task the blocks mention, and which they never do."""
+
+    used_files: tuple[str, ...]
+    unused_files: tuple[str, ...]
+    unused_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataUsageVerdict:
+    """Whether something useful is left unused, what, and a solution that uses it (or None)."""
+
+    complete: bool
+    reason: str = ""
+    solution: Solution | None = None
+
+
+class Agents(Protocol):
+    """The cast: one method for each role of the paper. Methods are called from many threads.
+
+    A reply that cannot be used raises ReplyError; the algorithm counts it as a failed attempt.
+    A role that has nothing (more) to propose returns an empty list, or None where it says so.
+    """
+
+    name: str
+
+    def retrieve(self, brief: Brief, count: int) -> list[ModelCard]:
+        """Up to ``count`` models that suit the task, the most promising first (section 3.1)."""
+
+    def initialize(self, brief: Brief, card: ModelCard) -> Solution:
+        """One simple, complete solution with this model."""
+
+    def merge(self, brief: Brief, base: Solution, other: Solution) -> Solution:
+        """One solution that keeps what is good in ``base`` and adds the model of ``other``."""
+
+    def ablate(
+        self, brief: Brief, solution: Solution, earlier: Sequence[AblationResult]
+    ) -> list[Ablation]:
+        """Variants that each change one block, not those measured earlier (section 3.2)."""
+
+    def summarize(self, brief: Brief, solution: Solution, results: Sequence[AblationResult]) -> str:
+        """The study in words, to stand beside the measured table."""
+
+    def extract(
+        self,
+        brief: Brief,
+        solution: Solution,
+        results: Sequence[AblationResult],
+        earlier: Sequence[Target],
+    ) -> Target | None:
+        """The block to refine next and a first plan; None when nothing is left to try."""
+
+    def plan(
+        self, brief: Brief, solution: Solution, target: Target, attempts: Sequence[Attempt]
+    ) -> str | None:
+        """The next plan for the target block, given what was tried; None when out of ideas."""
+
+    def code(self, brief: Brief, solution: Solution, target: Target, plan: str) -> str:
+        """The target block's new source, following the plan."""
+
+    def plan_ensemble(
+        self, brief: Brief, solutions: Sequence[Candidate], attempts: Sequence[Attempt]
+    ) -> str | None:
+        """The next plan to combine the solutions (section 3.3); None when out of ideas."""
+
+    def ensemble(self, brief: Brief, solutions: Sequence[Candidate], plan: str) -> Solution:
+        """One solution that combines these, following the plan; members are inlined."""
+
+    def debug(self, brief: Brief, solution: Solution, failure: Failure) -> Solution | None:
+        """A corrected solution; None when there is no correction to offer."""
+
+    def check_leakage(
+        self, brief: Brief, solution: Solution, evidence: Sequence[Finding]
+    ) -> LeakageVerdict:
+        """Judge the evidence of leakage, and correct the blocks if they leak."""
+
+    def check_data_usage(
+        self, brief: Brief, solution: Solution, evidence: DataUsageEvidence
+    ) -> DataUsageVerdict:
+        """Judge whether given information is left unused, and use it."""
+
+    def finalize(self, brief: Brief, solution: Solution) -> Solution:
+        """The solution without anything that only saves time while searching (subsampling)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one execution may use: wall clock in seconds (kernel start included) and threads."""
+
+    seconds: float
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of a solution.
+
+    ``inputs`` maps names in the working folder to files or folders, which are copied there;
+    nothing else is staged. What the solution wrote to ``predictions_path`` and ``model_path`` and
+    the executed notebook are put into ``output`` (a folder, made if need be) under ``label``.
+    """
+
+    solution: Solution
+    inputs: Mapping[str, Path]
+    parameters: Mapping[str, str | int]
+    limits: Limits
+    output: Path
+    label: str
+
+    @property
+    def executed(self) -> Path:
+        """The executed notebook."""
+        return self.output / f"{self.label}.ipynb"
+
+    @property
+    def predictions(self) -> Path:
+        """The predictions that it wrote."""
+        return self.output / f"{self.label}.csv"
+
+    @property
+    def model(self) -> Path:
+        """The fitted model that it wrote, if it did."""
+        return self.output / f"{self.label}.joblib"
+
+
+class Executor(Protocol):
+    """Executes notebooks, each in a kernel of its own. Called from many threads."""
+
+    def run(self, execution: Execution) -> Outcome:
+        """Execute and wait. Never raises for what the notebook does: that is the outcome."""
+
+    def run_notebook(
+        self, notebook: NotebookNode, limits: Limits, output: Path, label: str
+    ) -> Outcome:
+        """Execute any notebook in an empty working folder.
+
+        The executed notebook is kept as ``output/LABEL.ipynb``, a ``submission.csv`` and a
+        ``model.joblib`` that it wrote as ``output/LABEL.csv`` and ``output/LABEL.joblib``.
+        """
+
+    def cancel(self) -> None:
+        """End every execution that is under way; each of them gives the outcome cancelled."""
+
+    def close(self) -> None:
+        """End what is under way and give back all resources."""

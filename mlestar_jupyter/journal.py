@@ -1,0 +1,165 @@
+"""The journal: append-only, one event a line, flushed to disk. It is a run's only state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from mlestar_jupyter.errors import JournalError
+from mlestar_jupyter.events import Event
+
+
+def read_events(path: Path) -> list[Event]:
+    """All whole events of a journal. A torn last line (a crash while writing) is dropped.
+
+    Raises JournalError naming the line when the journal is damaged elsewhere.
+    """
+    if not path.is_file():
+        raise JournalError(f"no journal in {path.parent}; give the folder of a run")
+    return list(_parse(path.read_bytes(), path))
+
+
+def _parse(content: bytes, path: Path) -> Iterator[Event]:
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines):
+        is_last = number == len(lines) - 1  # without its line break: torn, or nothing
+        if is_last or not line.strip():
+            continue
+        try:
+            event = Event.from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines) - 2:
+                continue  # written in part before its line break came: torn as well
+            raise JournalError(
+                f"{path}, line {number + 1} is damaged; remove that line to go on without it"
+            ) from error
+        yield event
+
+
+class Journal:
+    """Appends events to a file that it alone writes; others may read it at any time."""
+
+    def __init__(self, path: Path, file: IO[bytes], count: int) -> None:
+        self.path = path
+        self._file = file
+        self._count = count
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path) -> Journal:
+        """A new journal; JournalError when there is one already."""
+        try:
+            file = path.open("xb")
+        except FileExistsError:
+            raise JournalError(
+                f"{path.parent} already holds a run; resume it or choose another folder"
+            ) from None
+        _lock_file(file, path)
+        return cls(path, file, 0)
+
+    @classmethod
+    def open(cls, path: Path) -> tuple[Journal, list[Event]]:
+        """Open for going on: takes the lock, cuts a torn last line off, gives the events."""
+        if not path.is_file():
+            raise JournalError(f"no journal in {path.parent}; give the folder of a run")
+        file = path.open("r+b")
+        _lock_file(file, path)
+        content = file.read()
+        events = list(_parse(content, path))
+        whole = content[: content.rfind(b"\n") + 1]
+        if events:
+            whole = _without_torn_line(whole)
+        file.truncate(len(whole))
+        file.seek(len(whole))
+        return cls(path, file, events[-1].seq + 1 if events else 0), events
+
+    def append(self, kind: Any, at: float, elapsed: float, data: dict[str, Any]) -> Event:
+        """Write one event and flush it to disk before it counts."""
+        with self._lock:
+            event = Event(self._count, kind, at, elapsed, data)
+            line = json.dumps(event.to_json(), default=str, ensure_ascii=False)
+            try:
+                self._file.write(line.encode() + b"\n")
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise JournalError(
+                    f"cannot write {self.path}: {error.strerror}; make room and resume the run"
+                ) from error
+            self._count += 1
+            return event
+
+    def close(self) -> None:
+        """Give the lock back."""
+        with self._lock, contextlib.suppress(OSError):
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process is writing this journal now."""
+    try:
+        with path.open("r+b") as file:
+            _take(file)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _without_torn_line(content: bytes) -> bytes:
+    end = content[:-1].rfind(b"\n") + 1
+    try:
+        json.loads(content[end:])
+    except ValueError:
+        return content[:end]
+    return content
+
+
+def _lock_file(file: IO[bytes], path: Path) -> None:
+    try:
+        _take(file)
+    except BlockingIOError:
+        file.close()
+        raise JournalError(
+            f"the run in {path.parent} is in use by another process on {socket.gethostname()}; "
+            f"wait for it or stop it"
+        ) from None
+
+
+def _take(file: IO[bytes]) -> None:
+    """An exclusive lock that the system drops by itself when the process ends."""
+    if os.name == "nt":
+        import msvcrt
+
+        # Far behind the content, so that others can read what is written.
+        place = file.tell()
+        file.seek(2**40)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        except OSError as error:
+            raise BlockingIOError from error
+        finally:
+            file.seek(place)
+    else:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,1 @@
+"""The kernel surface: magics and what they show."""

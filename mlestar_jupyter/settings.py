@@ -1,0 +1,103 @@
+"""Settings of a run. The paper's letters (M, T, K, L, R) appear here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlestar_jupyter.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set. The defaults are the paper's, under a budget of time.
+
+    ``seconds`` is the hard limit of the whole run, from start to finished notebook.
+    ``acceptance`` is the probability of being better that a candidate needs to replace the
+    incumbent; None is the paper's rule, any strict gain in the point score.
+    """
+
+    models: int = 4  # M: models that the retriever gives
+    outer_steps: int = 4  # T: ablation, target block, inner loop
+    inner_steps: int = 4  # K: plans tried on one target block
+    solutions: int = 2  # L: solutions refined in parallel and then combined
+    ensemble_rounds: int = 5  # R: plans to combine them
+    seconds: float = 600.0
+    jobs: int = 2
+    seed: int = 0
+    agents: str = "playbook"
+    acceptance: float | None = 0.8
+    debug_rounds: int = 3
+    folds: int | None = None  # None: by the number of rows and the time, see Validation
+    holdout: float = 0.2  # share of rows held out where there is a single fold
+    sealed: float = 0.0  # share of rows that no choice and no fit may use
+    candidate_seconds: float | None = None  # limit of one execution; None: a share of the time
+    bootstrap: int = 200  # resamples behind a spread and behind acceptance
+    start: str | None = None  # the user's own notebook or script as a first solution
+    reproduce: bool = True  # execute the finished notebook again before it is delivered
+
+    def __post_init__(self) -> None:
+        for name in ("models", "solutions", "jobs", "bootstrap"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("outer_steps", "inner_steps", "ensemble_rounds", "debug_rounds", "seed"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must not be negative, not {getattr(self, name)}")
+        if self.seconds < 10:
+            raise SettingsError(f"time must be at least 10s, not {self.seconds:g}s")
+        if self.acceptance is not None and not 0.5 <= self.acceptance < 1:
+            raise SettingsError(f"acceptance must lie in [0.5, 1), not {self.acceptance}")
+        if self.folds is not None and not 1 <= self.folds <= 9:
+            raise SettingsError(f"folds must lie in 1 to 9, not {self.folds}")
+        if not 0.05 <= self.holdout <= 0.5:
+            raise SettingsError(f"holdout must lie in 0.05 to 0.5, not {self.holdout}")
+        if self.sealed and not 0.05 <= self.sealed <= 0.5:
+            raise SettingsError(f"sealed must be 0 or lie in 0.05 to 0.5, not {self.sealed}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the journal."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Settings:
+        """The inverse of ``to_json``; settings of a newer version are an error that names them."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise SettingsError(
+                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
+        return cls(**data)
+
+    def replace(self, **changes: Any) -> Settings:
+        """The same settings with these changed."""
+        return Settings.from_json({**self.to_json(), **changes})
+
+
+_UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_seconds(text: str | float) -> float:
+    """``90``, ``90s``, ``5m``, ``1h30m`` as seconds; SettingsError for anything else."""
+    if isinstance(text, int | float):
+        return float(text)
+    compact = text.strip().lower().replace(" ", "")
+    if re.fullmatch(r"\d+(\.\d+)?", compact):
+        return float(compact)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(sec|min|s|m|h|d)", compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        raise SettingsError(f"cannot read the time {text!r}; write for example 90s, 5m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def format_seconds(seconds: float) -> str:
+    """``42s``, ``5m 03s`` or ``1h 05m``, for people."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

@@ -1,0 +1,163 @@
+"""Tables on disk: which formats are read, and how rows are cut out without rewriting a value."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlestar_jupyter.errors import TaskError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+#: What a table may be named, compressed or not.
+SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".jsonl", ".ndjson", ".xlsx", ".xls")
+_PACKED = (".gz", ".zip")
+
+
+def table_suffix(path: Path) -> str | None:
+    """``.csv`` for ``train.csv`` and ``train.csv.gz``; None when it is no table we read."""
+    suffixes = [s.lower() for s in path.suffixes]
+    if suffixes and suffixes[-1] in _PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's content, unpacked where it is gz or zip (a zip must hold one table)."""
+    if path.suffix.lower() == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if table_suffix(Path(n)) and "__MACOSX" not in n]
+            if len(names) != 1:
+                raise TaskError(
+                    f"{path.name} holds {len(names)} tables; unpack it so that it is one"
+                )
+            return archive.read(names[0])
+    return path.read_bytes()
+
+
+def read_text(path: Path) -> str:
+    """A text table's content; TaskError naming the file and byte when it is not UTF-8."""
+    data = read_bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TaskError(
+            f"{path.name} is not UTF-8 text (byte {error.start}); save it as UTF-8, "
+            f"for example: iconv -f latin1 -t utf-8 {path.name}"
+        ) from error
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read any of SUFFIXES as a DataFrame; TaskError in one line when it cannot be read."""
+    import pandas as pd
+
+    suffix = table_suffix(path)
+    if not path.is_file():
+        raise TaskError(f"no file {path}; check the path")
+    if path.stat().st_size == 0:
+        raise TaskError(f"{path.name} is empty; put a table with a header line into it")
+    readers: dict[str, Callable[[], pd.DataFrame]] = {
+        ".parquet": lambda: pd.read_parquet(io.BytesIO(read_bytes(path))),
+        ".feather": lambda: pd.read_feather(io.BytesIO(read_bytes(path))),
+        ".jsonl": lambda: pd.read_json(io.StringIO(read_text(path)), lines=True),
+        ".ndjson": lambda: pd.read_json(io.StringIO(read_text(path)), lines=True),
+        ".xlsx": lambda: pd.read_excel(io.BytesIO(read_bytes(path))),
+        ".xls": lambda: pd.read_excel(io.BytesIO(read_bytes(path))),
+    }
+    try:
+        if suffix in DELIMITERS:
+            text = io.StringIO(read_text(path))
+            frame = pd.read_csv(text, sep=DELIMITERS[suffix], low_memory=False)
+        elif suffix in readers:
+            frame = readers[suffix]()
+        else:
+            raise TaskError(f"{path.name} is no table we read; use one of {', '.join(SUFFIXES)}")
+    except TaskError:
+        raise
+    except ImportError as error:
+        raise TaskError(f"{path.name} needs a package: pip install {error.name}") from error
+    except Exception as error:  # each reader has errors of its own; all mean the same to the user
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TaskError(f"{path.name} cannot be read as a table: {reason}") from error
+    if isinstance(frame.index, pd.RangeIndex) is False:
+        frame = frame.reset_index()
+    frame.columns = [str(c) for c in frame.columns]
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    if twice:
+        raise TaskError(f"{path.name} has two columns named {twice[0]!r}; rename one")
+    return frame
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A CSV or TSV as text records: rows and columns are cut out exactly as they were written."""
+
+    header: tuple[str, ...]
+    records: tuple[str, ...]
+    delimiter: str
+
+    @classmethod
+    def parse(cls, text: str, delimiter: str) -> TextTable:
+        """Split into records; line breaks inside quotes belong to their record."""
+        lines = text.replace("\r\n", "\n").split("\n")
+        records: list[str] = []
+        if '"' in text:
+            open_record = ""
+            for line in lines:
+                open_record = f"{open_record}\n{line}" if open_record else line
+                if open_record.count('"') % 2 == 0:
+                    if open_record.strip():
+                        records.append(open_record)
+                    open_record = ""
+            if open_record:
+                records.append(open_record)
+        else:
+            records = [line for line in lines if line.strip()]
+        return cls(_fields(records[0], delimiter), tuple(records[1:]), delimiter)
+
+    def cut(self, rows: Sequence[int], columns: Sequence[str]) -> str:
+        """The text of these rows and columns, header first, values as they were written."""
+        names = [_bare(name) for name in self.header]
+        kept = [names.index(column) for column in columns]
+        lines = [self.delimiter.join(self.header[i] for i in kept)]
+        if kept == list(range(len(names))):
+            lines += [self.records[row] for row in rows]
+        else:
+            for row in rows:
+                fields = _fields(self.records[row], self.delimiter)
+                lines.append(self.delimiter.join(fields[i] for i in kept))
+        return "\n".join(lines) + "\n"
+
+
+def _fields(record: str, delimiter: str) -> tuple[str, ...]:
+    if '"' not in record:
+        return tuple(record.split(delimiter))
+    fields, start, quoted = [], 0, False
+    for place, character in enumerate(record):
+        if character == '"':
+            quoted = not quoted
+        elif character == delimiter and not quoted:
+            fields.append(record[start:place])
+            start = place + 1
+    fields.append(record[start:])
+    return tuple(fields)
+
+
+def _bare(name: str) -> str:
+    return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name
