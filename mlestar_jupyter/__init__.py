@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from mlestar_jupyter.session import solve
+    from mlestar_jupyter.api import solve
 
 __all__ = ["__version__", "load_ipython_extension", "solve"]
 
@@ -15,7 +15,7 @@ __all__ = ["__version__", "load_ipython_extension", "solve"]
 def __getattr__(name: str) -> Any:
     # Imported on first use: `import mlestar_jupyter` stays light.
     if name == "solve":
-        from mlestar_jupyter.session import solve
+        from mlestar_jupyter.api import solve
 
         return solve
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class MlestarError(Exception):
     """What a user can mend. The message is one line: what is wrong, then the mend."""
@@ -33,3 +36,9 @@ class JournalError(MlestarError):
 
 class BudgetError(MlestarError):
     """Time or money was used up before anything could be delivered."""
+
+
+def short_list(names: Sequence[Any], most: int = 8) -> str:
+    """Names for a message: the first of them, and how many there are."""
+    shown = ", ".join(repr(n) if " " in str(n) else str(n) for n in names[:most])
+    return shown + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 Kind = Literal[
     "run_started",
     "session_started",
+    "settings_changed",
     "stage_started",
     "cards_retrieved",
     "candidate_proposed",

@@ -7,12 +7,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlestar_jupyter import metrics
-from mlestar_jupyter.errors import JournalError, TaskError
-from mlestar_jupyter.metrics import Kind, Metric
-from mlestar_jupyter.profile import looks_like_dates
+from mlestar_jupyter.answers import (
+    checked_answers,
+    classes,
+    infer_kind_and_metric,
+    positive,
+)
+from mlestar_jupyter.errors import JournalError, TaskError, short_list
+from mlestar_jupyter.metrics import Metric
+from mlestar_jupyter.split_rule import infer_split
 from mlestar_jupyter.tables import SUFFIXES, read_table, table_suffix
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
 
@@ -22,8 +27,6 @@ if TYPE_CHECKING:
 _SAMPLES = re.compile(r"^(sample_?submission|submission_?(format|sample)|gender_submission)", re.I)
 _DESCRIPTIONS = ("task_description", "description", "overview", "readme", "task")
 _IGNORED = re.compile(r"^(\.|__MACOSX|mlestar_runs$)")
-#: Whole numbers with at most so many values are classes when no metric says otherwise.
-CLASSES_AT_MOST = 20
 
 
 def from_folder(folder: Path, overrides: Overrides | None = None, description: str = "") -> Task:
@@ -88,7 +91,7 @@ def from_frames(
     source = Source(folder, paths["train"], paths.get("test"), paths.get("sample"), side)
     if "test" not in frames and overrides.target is None:
         raise TaskError(
-            f"which column is the target? give target=, one of {_short(list(frames['train']))}"
+            f"which column is the target? give target=, one of {short_list(list(frames['train']))}"
         )
     return understand(name, description, source, overrides, frames)
 
@@ -115,8 +118,8 @@ def understand(
     notes: list[str] = []
     target = _infer_target(train, test, sample, description, overrides, notes)
     id_column = _infer_id(train, test, sample, target, overrides)
-    answers = _checked_answers(train, target, source.train.name, notes)
-    kind, metric = _infer_kind_and_metric(answers, sample, target, description, overrides, notes)
+    answers = checked_answers(train, target, source.train.name, notes)
+    kind, metric = infer_kind_and_metric(answers, sample, target, description, overrides, notes)
     features, train_only = _split_columns(train, test, target)
     if test is not None:
         _check_test(test, train, features, id_column, source)
@@ -130,16 +133,16 @@ def understand(
         id_column=id_column,
         features=features,
         train_only=train_only,
-        classes=() if kind == "regression" else _classes(answers),
+        classes=() if kind == "regression" else classes(answers),
         overrides=overrides,
     )
-    task = dataclasses.replace(task, positive_class=_positive(task, overrides))
+    task = dataclasses.replace(task, positive_class=positive(task, overrides))
     task = dataclasses.replace(task, sample_columns=_sample_columns(task, sample, test))
     if sample is not None and test is not None:
         _check_sample(task, sample, test)
     if train_only:
         notes.append(f"only train has {', '.join(train_only)}: not used to predict")
-    split = _infer_split(task, train, test, overrides, notes)
+    split = infer_split(task, train, test, overrides, notes)
     task = dataclasses.replace(task, notes=tuple(notes), **split)
     # The tables are read: keep them, so that they are not read again.
     task.__dict__.update(train=train, test=test, sample=sample)
@@ -229,11 +232,11 @@ def _infer_target(
     if overrides.target is not None:
         if overrides.target not in columns:
             raise TaskError(
-                f"no column {overrides.target!r} in train; the columns are {_short(columns)}"
+                f"no column {overrides.target!r} in train; the columns are {short_list(columns)}"
             )
         return overrides.target
     if test is None:
-        raise TaskError(f"which column is the target? give --target, one of {_short(columns)}")
+        raise TaskError(f"which column is the target? give --target, one of {short_list(columns)}")
     absent = [c for c in columns if c not in test.columns]
     if sample is not None:
         asked = [c for c in sample.columns if c not in test.columns]
@@ -242,7 +245,7 @@ def _infer_target(
             return known[0]
         if len(known) > 1:
             raise TaskError(
-                f"the sample submission asks for {_short(known)}; give one of them with --target"
+                f"the sample submission asks for {short_list(known)}; give one with --target"
             )
         for column in absent:
             values = {str(v) for v in train[column].dropna().unique()}
@@ -259,7 +262,9 @@ def _infer_target(
         raise TaskError(
             "the target is missing: train has no column that test lacks; add it to train"
         )
-    raise TaskError(f"several columns could be the target; give --target, one of {_short(absent)}")
+    raise TaskError(
+        f"several columns could be the target; give --target, one of {short_list(absent)}"
+    )
 
 
 def _infer_id(
@@ -274,7 +279,7 @@ def _infer_id(
         if overrides.id_column not in frame.columns:
             raise TaskError(
                 f"no column {overrides.id_column!r} for --id; the columns are "
-                f"{_short(list(frame.columns))}"
+                f"{short_list(list(frame.columns))}"
             )
         return overrides.id_column
     if test is not None and sample is not None:
@@ -284,86 +289,6 @@ def _infer_id(
     first = str(frame.columns[0])
     looks = re.fullmatch(r"(.*_)?(id|uid|uuid|key|index|row_?id)|unnamed: 0", first, re.I)
     return first if looks and not frame[first].duplicated().any() else None
-
-
-def _checked_answers(train: pd.DataFrame, target: str, file: str, notes: list[str]) -> pd.Series:
-    answers = train[target].dropna()
-    missing = len(train) - len(answers)
-    if len(answers) == 0:
-        raise TaskError(f"every value of the target {target!r} in {file} is missing; fill it in")
-    if answers.nunique() == 1:
-        raise TaskError(
-            f"the target {target!r} is {answers.iloc[0]!r} in every row of {file}: "
-            f"there is nothing to learn; choose another with --target"
-        )
-    if len(answers) < 10:
-        raise TaskError(f"{file} has {len(answers)} rows with a target; at least 10 are needed")
-    if missing:
-        notes.append(f"{missing:,} rows of train have no target: left out")
-    return answers
-
-
-def _infer_kind_and_metric(
-    answers: pd.Series,
-    sample: pd.DataFrame | None,
-    target: str,
-    description: str,
-    overrides: Overrides,
-    notes: list[str],
-) -> tuple[Kind, Metric]:
-    import pandas as pd
-
-    numeric = pd.api.types.is_numeric_dtype(answers) and not pd.api.types.is_bool_dtype(answers)
-    distinct = int(answers.nunique())
-    given = overrides.metric
-    metric = metrics.find_metric(given) if isinstance(given, str) else given
-    if metric is None:
-        metric = metrics.metric_in(description)
-    class_kind: Kind = "binary" if distinct == 2 else "multiclass"
-    if overrides.kind is not None:
-        kind = overrides.kind
-    elif metric is not None and metric.needs != "value":
-        kind = class_kind
-    elif numeric and (
-        (metric is not None and "regression" in metric.kinds)
-        or distinct > CLASSES_AT_MOST
-        or not bool((answers % 1 == 0).all())
-    ):
-        kind = "regression"
-    else:
-        kind = class_kind
-    if kind == "regression" and not numeric:
-        raise TaskError(
-            f"the target {target!r} holds words, not numbers, which {_name(metric)} needs; "
-            f"choose a metric of classes such as accuracy"
-        )
-    if kind == "binary" and distinct != 2:
-        raise TaskError(f"the target {target!r} has {distinct} values, not 2; leave out --kind")
-    if metric is None:
-        metric = _default_metric(kind, sample, target, distinct)
-        notes.append(f"no metric was named: {metric.name} is used")
-    if kind != "regression" and metric.needs != "value" and distinct > max(100, len(answers) // 2):
-        raise TaskError(
-            f"metric {metric.name} does not fit the target {target!r}: "
-            f"it has {distinct} values in {len(answers)} rows; use a metric of numbers such as rmse"
-        )
-    metrics.check_fits(metric, kind)
-    return kind, metric
-
-
-def _name(metric: Metric | None) -> str:
-    return "regression" if metric is None else metric.name
-
-
-def _default_metric(kind: Kind, sample: pd.DataFrame | None, target: str, distinct: int) -> Metric:
-    if kind == "regression":
-        return metrics.METRICS["rmse"]
-    if sample is not None and target in sample.columns:
-        fractional = sample[target].dtype.kind == "f" and bool((sample[target] % 1 != 0).any())
-        return metrics.METRICS["auc" if fractional and kind == "binary" else "accuracy"]
-    if sample is not None and sample.shape[1] > distinct:
-        return metrics.METRICS["log_loss"]
-    return metrics.METRICS["accuracy"]
 
 
 def _split_columns(
@@ -387,7 +312,7 @@ def _check_test(
     absent = [c for c in features if c not in train.columns]
     if absent:
         raise TaskError(
-            f"{source.test.name} has columns that {source.train.name} lacks: {_short(absent)}; "
+            f"{source.test.name} has columns that {source.train.name} lacks: {short_list(absent)}; "
             f"remove them or add them to {source.train.name}"
         )
     if id_column is not None:
@@ -397,27 +322,6 @@ def _check_test(
                 f"{source.test.name} has {len(twice)} duplicated values of the id {id_column!r}, "
                 f"for example {twice.iloc[0]!r}; make ids unique or choose another with --id"
             )
-
-
-def _classes(answers: pd.Series) -> tuple[Any, ...]:
-    return tuple(sorted((v.item() if hasattr(v, "item") else v for v in answers.unique()), key=_by))
-
-
-def _by(value: Any) -> tuple[int, Any]:
-    return (1, str(value)) if isinstance(value, str) else (0, value)
-
-
-def _positive(task: Task, overrides: Overrides) -> Any:
-    if task.kind != "binary":
-        return None
-    if overrides.positive_class is not None:
-        for label in task.classes:
-            if str(label) == overrides.positive_class:
-                return label
-        raise TaskError(
-            f"no class {overrides.positive_class!r}; the classes are {_short(task.classes)}"
-        )
-    return task.classes[1]
 
 
 def _sample_columns(
@@ -447,96 +351,6 @@ def _check_sample(task: Task, sample: pd.DataFrame, test: pd.DataFrame) -> None:
     absent = [c for c in needed if c not in sample.columns]
     if absent:
         raise TaskError(
-            f"{name} lacks the columns {_short(absent)} that {task.metric.name} needs; "
+            f"{name} lacks the columns {short_list(absent)} that {task.metric.name} needs; "
             f"add them or choose another metric"
         )
-
-
-def _infer_split(
-    task: Task,
-    train: pd.DataFrame,
-    test: pd.DataFrame | None,
-    overrides: Overrides,
-    notes: list[str],
-) -> dict[str, Any]:
-    """The rule by which folds are cut: by time, by group, or neither (see DESIGN, validation)."""
-    for option, column in (("--group", overrides.group), ("--time-column", overrides.time)):
-        if column is not None and column not in train.columns:
-            raise TaskError(f"no column {column!r} for {option}; the columns are "
-                            f"{_short(list(train.columns))}")  # fmt: skip
-    if overrides.group or overrides.time:
-        return {"group": overrides.group, "time": overrides.time}
-    if test is None:
-        return {}
-    for column in task.features:
-        if _is_date(train[column]) and _is_date(test[column]):
-            found = _split_by_date(column, train[column], test[column], notes)
-            if found:
-                return found
-    for column in task.features:
-        if column != task.id_column and _is_group(train[column], test[column], len(train)):
-            notes.append(f"no value of {column} is in both train and test: folds keep it together")
-            return {"group": column}
-    return {}
-
-
-def _is_date(values: pd.Series) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_datetime64_any_dtype(values) or (
-        values.dtype.kind in "OU" and looks_like_dates(values.dropna())
-    )
-
-
-def _split_by_date(
-    column: str, train: pd.Series, test: pd.Series, notes: list[str]
-) -> dict[str, Any]:
-    import warnings
-
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ours = pd.to_datetime(train, errors="coerce", format="mixed", utc=True)
-        theirs = pd.to_datetime(test, errors="coerce", format="mixed", utc=True)
-    if ours.notna().mean() < 0.9 or theirs.notna().mean() < 0.9:
-        return {}
-    if theirs.min() >= ours.max():
-        notes.append(f"test lies after train by {column}: validation does too")
-        return {"time": column}
-    days, test_days = set(ours.dt.floor("D")), set(theirs.dt.floor("D"))
-    if not days & test_days and len(train) > 4 * len(days) and len(days) >= 20:
-        length = _run_length(days, test_days)
-        notes.append(
-            f"test has days of {column} that train lacks, about {length} in a row: "
-            f"folds hold out blocks of {length} days"
-        )
-        return {"time": column, "block_days": length}
-    return {}
-
-
-def _run_length(days: set[Any], test_days: set[Any]) -> int:
-    """How many test days follow each other, in the median, before a day of train comes."""
-    runs, length = [], 0
-    for day in sorted(days | test_days):
-        if day in test_days:
-            length += 1
-        elif length:
-            runs.append(length)
-            length = 0
-    runs.sort()
-    return min(31, runs[len(runs) // 2] if runs else 1)
-
-
-def _is_group(train: pd.Series, test: pd.Series, rows: int) -> bool:
-    """Repeated in train and in test, and never the same in both."""
-    if train.dtype.kind in "fb" or train.dtype.kind == "M":
-        return False
-    ours, theirs = set(train.dropna().unique()), set(test.dropna().unique())
-    many = 10 <= len(ours) <= rows // 2 and 3 <= len(theirs) < len(test)
-    return bool(many and not ours & theirs)
-
-
-def _short(names: Sequence[Any], most: int = 8) -> str:
-    shown = ", ".join(repr(n) if " " in str(n) else str(n) for n in names[:most])
-    return shown + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -54,7 +54,7 @@ class State:
         data = event.data
         self.elapsed = max(self.elapsed, event.elapsed)
         match event.kind:
-            case "run_started":
+            case "run_started" | "settings_changed":
                 self.settings = Settings.from_json(data["settings"])
             case "session_started":
                 self.ended = ""

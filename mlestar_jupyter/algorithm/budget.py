@@ -26,15 +26,17 @@ class Budget:
     """How much time is left, for a stage and for the search.
 
     ``clock`` gives the seconds that the run has been at work. The reserve follows the incumbent:
-    a slow solution needs longer to be fitted on all rows and to be reproduced.
+    a slow solution needs longer to be fitted on all rows and to be reproduced. With ``staged``
+    False the whole time is for one piece of work that the user asked for, and nothing is reserved.
     """
 
-    def __init__(self, total: float, clock: Callable[[], float]) -> None:
+    def __init__(self, total: float, clock: Callable[[], float], *, staged: bool = True) -> None:
         self.total = total
         self._clock = clock
+        self._staged = staged
         self._stop = threading.Event()
         share, least = FIRST_RESERVE
-        self.reserve = max(share * total, least)
+        self.reserve = max(share * total, least) if staged else 0.0
 
     @property
     def left(self) -> float:
@@ -57,11 +59,14 @@ class Budget:
 
     def stage_left(self, stage: str) -> float:
         """Seconds in which work of this stage may still begin."""
-        end = (self.total - self.reserve) * STAGE_ENDS.get(stage, 1.0)
+        share = STAGE_ENDS.get(stage, 1.0) if self._staged else 1.0
+        end = (self.total - self.reserve) * share
         return end - self._clock()
 
     def keep_back(self, seconds: float) -> None:
         """Reserve so much for landing, but never more than half of the whole."""
+        if not self._staged:
+            return
         share, least = FIRST_RESERVE
         self.reserve = min(max(seconds, share * self.total / 2, least), self.total / 2)
 

@@ -1,0 +1,229 @@
+"""The command line: ``mlestar run|resume|status|export|unseal|demo|doctor``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_BEGAN = time.monotonic()  # the user's clock starts before the heavy imports
+
+from mlestar_jupyter import __version__  # noqa: E402
+from mlestar_jupyter.errors import MlestarError  # noqa: E402
+from mlestar_jupyter.events import Event  # noqa: E402
+from mlestar_jupyter.options import (  # noqa: E402
+    Parser,
+    add_settings_options,
+    add_task_options,
+    seconds,
+    to_overrides,
+    to_settings,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code: 0 done, 2 bad input, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        arguments = build_parser().parse_args(argv)
+        command: Callable[[Any], int] = arguments.command
+        return command(arguments)
+    except MlestarError as error:
+        print(f"mlestar: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(prog="mlestar", description="MLE-STAR: from a task to a finished notebook.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    run = commands.add_parser("run", help="solve a task, from its folder or one table")
+    run.add_argument("task", type=Path, help="folder with train and test, or one table")
+    run.add_argument("--out", type=Path, metavar="DIR", help="the run folder")
+    run.add_argument("--description", default="", help="the task in your words")
+    add_task_options(run)
+    add_settings_options(run)
+    run.set_defaults(command=_run)
+
+    resume = commands.add_parser("resume", help="go on with a run that was cut off or stopped")
+    resume.add_argument("folder", type=Path)
+    resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
+    resume.set_defaults(command=_resume)
+
+    status = commands.add_parser("status", help="where a run stands, and its best candidates")
+    status.add_argument("folder", type=Path)
+    status.set_defaults(command=_status)
+
+    export = commands.add_parser("export", help="the solution as a notebook (.ipynb) or script")
+    export.add_argument("folder", type=Path)
+    export.add_argument("path", type=Path)
+    export.add_argument("--candidate", metavar="ID", help="another one than the best")
+    export.set_defaults(command=_export)
+
+    unseal = commands.add_parser("unseal", help="grade the best on the sealed rows, once")
+    unseal.add_argument("folder", type=Path)
+    unseal.add_argument("--time", type=seconds, default=300.0, metavar="TIME")
+    unseal.set_defaults(command=_unseal)
+
+    demo = commands.add_parser("demo", help="a whole run in a minute, on data that ships with us")
+    demo.add_argument("--out", type=Path, default=Path("mlestar_demo"), metavar="DIR")
+    demo.add_argument("--time", type=seconds, default=60.0, metavar="TIME")
+    demo.set_defaults(command=_demo)
+
+    doctor = commands.add_parser("doctor", help="what works on this machine")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _run(arguments: Any) -> int:
+    from mlestar_jupyter.api import new_folder, prepare
+    from mlestar_jupyter.session import Session
+
+    values = vars(arguments)
+    settings = to_settings(values)
+    overrides = to_overrides(values)
+    task, frames, _, _ = prepare(
+        arguments.task, None, None, arguments.description, None, settings.seconds, overrides, {}
+    )
+    folder = arguments.out or new_folder(task.name)
+    progress = Progress(settings.seconds)
+    with Session.start(task, settings, folder, began=_BEGAN, frames=frames) as session:
+        return progress.follow(session)
+
+
+def _resume(arguments: Any) -> int:
+    from mlestar_jupyter import report
+    from mlestar_jupyter.session import Session, open_run
+
+    run = open_run(arguments.folder)
+    if run.state.ended == "finished" and arguments.time is None:
+        print("this run is finished; give it more time with --time to search on")
+        print(f"{report.status(run)}\n{report.delivered(run)}")
+        return 0
+    with Session.resume(arguments.folder, seconds=arguments.time) as session:
+        return Progress(session.run.settings.seconds).follow(session)
+
+
+def _status(arguments: Any) -> int:
+    from mlestar_jupyter import report
+    from mlestar_jupyter.session import open_run
+
+    run = open_run(arguments.folder)
+    print(report.status(run))
+    if run.scored:
+        print(f"\n{report.score_table(run)}")
+    print(f"\n{report.delivered(run)}")
+    return 0
+
+
+def _export(arguments: Any) -> int:
+    from mlestar_jupyter.notebook.export import export
+    from mlestar_jupyter.session import open_run
+
+    path = export(open_run(arguments.folder), arguments.path, arguments.candidate)
+    print(f"exported to {path}")
+    return 0
+
+
+def _unseal(arguments: Any) -> int:
+    from mlestar_jupyter.score import format_number
+    from mlestar_jupyter.session import Session
+
+    with Session.resume(arguments.folder) as session:
+        session.extend(arguments.time)
+        value, optimism = session.unseal()
+        metric = session.run.task.metric.name
+    print(
+        f"sealed {metric} {format_number(value)}; validation was {format_number(optimism)} better"
+    )
+    return 0
+
+
+def _demo(arguments: Any) -> int:
+    from mlestar_jupyter.api import new_folder
+    from mlestar_jupyter.demo import write_demo_task
+
+    task = write_demo_task(arguments.out / "task")
+    print(f"the demo's task lies in {task}")
+    out = new_folder("run", arguments.out)
+    return main(["run", str(task), "--out", str(out), "--time", f"{arguments.time}s"])
+
+
+def _doctor(_: Any) -> int:
+    from mlestar_jupyter import doctor, report
+
+    checks = doctor.examine()
+    print(report.table(["", "what", "found"], [[c.mark, c.what, c.found] for c in checks]))
+    return 0 if all(c.works for c in checks) else 1
+
+
+class Progress:
+    """Shows a run as it goes: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, total: float) -> None:
+        self.total = total
+
+    def follow(self, session: Any) -> int:
+        """Solve, show what happens, then the table of scores and where the results lie."""
+        from mlestar_jupyter import report
+
+        run = session.run
+        print(report.pairs(report.understood(run)), flush=True)
+        print(flush=True)
+        bar = self._make_bar()
+        write = _print if bar is None else bar.write
+        run.listeners.append(lambda event: self._show(run, event, write))
+        if bar is not None:
+            session.tick = lambda: self._tick(run, bar)
+        try:
+            result = session.solve()
+        except KeyboardInterrupt:
+            write(f"stopped; go on with: mlestar resume {run.folder}")
+            raise
+        finally:
+            if bar is not None:
+                bar.close()
+        print(f"\n{report.score_table(run)}\n\n{report.status(run)}\n\n{report.delivered(run)}")
+        return 0 if result.best.score is not None else 1
+
+    def _show(self, run: Any, event: Event, write: Callable[[str], None]) -> None:
+        from mlestar_jupyter import report
+
+        line = report.event_line(run, event)
+        if line is not None:
+            write(line)
+
+    def _make_bar(self) -> Any:
+        if not sys.stdout.isatty():
+            return None
+        from tqdm import tqdm
+
+        form = "{l_bar}{bar}| {n:.0f}/{total:.0f}s {postfix}"
+        return tqdm(total=self.total, bar_format=form, leave=False, file=sys.stdout)
+
+    def _tick(self, run: Any, bar: Any) -> None:
+        best = run.best
+        bar.n = min(run.elapsed, self.total)
+        known = "no score yet" if best is None else f"best {best.score}"
+        bar.set_postfix_str(f"{len(run.scored)} scored, {known}")
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _as_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

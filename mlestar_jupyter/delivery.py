@@ -1,0 +1,104 @@
+"""Delivery: the finished notebook is executed again, compared, stamped and put in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import nbformat
+
+from mlestar_jupyter.algorithm import pipeline
+from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.finalize import Final
+from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.interfaces import Limits
+from mlestar_jupyter.notebook.finished import build_finished, stamp
+from mlestar_jupyter.solution import Solution
+
+#: Reproducing may differ by so much, relatively: threads sum in another order.
+TOLERANCE = 1e-6
+Verdict = Literal["reproduced", "differs", "not verified"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished notebook, and what its execution in a fresh kernel gave (None: not executed)."""
+
+    notebook: nbformat.NotebookNode
+    submission: Path | None = None
+    printed: float | None = None
+
+
+def finish(context: Context, candidate: Candidate, solution: Solution) -> Finished:
+    """Build the finished notebook and execute it in a folder of its own, if time allows."""
+    run = context.run
+    notebook = build_finished(run, candidate, solution)
+    seconds = context.budget.left - 1
+    if not run.settings.reproduce or seconds < pipeline.NOTEBOOK_SECONDS:
+        return Finished(notebook)
+    output = run.folder / "final"
+    limits = Limits(seconds, context.threads)
+    outcome = context.executor.run_notebook(notebook, limits, output, "finished")
+    run.emit("candidate_executed", id="final", purpose="finished", **outcome.to_json())
+    executed = output / "finished.ipynb"
+    if executed.is_file():
+        notebook = nbformat.read(executed, as_version=4)
+    if outcome.status != "ok":
+        return Finished(notebook)
+    return Finished(notebook, output / "finished.csv", outcome.printed)
+
+
+def write_finished(context: Context, final: Final, finished: Finished) -> bool:
+    """Stamp the notebook with what its execution showed; True when it is reproduced."""
+    run = context.run
+    verdict, detail = compare(context, final, finished)
+    partial = run.folder / "final" / "stamped.ipynb"
+    partial.parent.mkdir(exist_ok=True)
+    nbformat.write(stamp(finished.notebook, verdict, detail), partial)
+    partial.replace(run.folder / "finished.ipynb")
+    run.emit(
+        "finished_notebook_written",
+        id=final.candidate.id,
+        path="finished.ipynb",
+        verdict=verdict,
+        detail=detail,
+    )
+    return verdict == "reproduced"
+
+
+def compare(context: Context, final: Final, finished: Finished) -> tuple[Verdict, str]:
+    """Whether the finished notebook gave the same score and the same predictions."""
+    run, score = context.run, final.candidate.score
+    assert score is not None
+    if finished.printed is None:
+        return "not verified", "it was not executed to its end within the time limit"
+    if abs(finished.printed - score.value) > TOLERANCE * max(1.0, abs(score.value)):
+        return "differs", f"score {finished.printed!r} instead of {score.value!r}"
+    if run.task.source.test is None:
+        return "reproduced", "a fresh kernel gave the same score"
+    if finished.submission is None or not finished.submission.is_file():
+        return "differs", "it wrote no submission"
+    difference = compare_tables(finished.submission, run.folder / "submission.csv")
+    if difference:
+        return "differs", difference
+    return "reproduced", "a fresh kernel gave the same score and the same predictions"
+
+
+def compare_tables(ours: Path, theirs: Path) -> str:
+    """What differs between two submissions, "" when they are equal up to TOLERANCE."""
+    import numpy as np
+    import pandas as pd
+
+    first, second = pd.read_csv(ours), pd.read_csv(theirs)
+    if list(first.columns) != list(second.columns) or len(first) != len(second):
+        return "its submission has another form"
+    for column in first.columns:
+        a, b = first[column], second[column]
+        if a.dtype.kind == "f" and b.dtype.kind in "fi":
+            same = np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        else:
+            same = (a.astype(str) == b.astype(str)).to_numpy()
+        if not same.all():
+            return f"{int((~same).sum())} predictions of {column} differ"
+    return ""

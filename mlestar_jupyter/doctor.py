@@ -1,0 +1,78 @@
+"""What works on this machine: versions, a real kernel, room to work, isolation."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mlestar_jupyter.interfaces import Limits
+from mlestar_jupyter.session import make_executor
+
+_NEEDED = ("ipykernel", "papermill", "nbformat", "pandas", "scikit-learn", "skrub", "lightgbm")
+_OPTIONAL = (
+    ("xgboost-cpu", "pip install 'mlestar-jupyter[boost]'"),
+    ("catboost", "pip install 'mlestar-jupyter[boost]'"),
+    ("jupyterlab", "pip install 'mlestar-jupyter[lab]'"),
+    ("openpyxl", "pip install 'mlestar-jupyter[excel]'"),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; ``works`` is False only when a run cannot do without it."""
+
+    what: str
+    found: str
+    works: bool = True
+
+    @property
+    def mark(self) -> str:
+        """For a table."""
+        return "ok" if self.works else "NO"
+
+
+def examine() -> list[Check]:
+    """Look at everything that a run needs. Starts one kernel."""
+    checks = [Check("python", f"{platform.python_version()} ({sys.executable})")]
+    for name in _NEEDED:
+        version = _version(name)
+        checks.append(Check(name, version or f"missing: pip install {name}", bool(version)))
+    for name, mend in _OPTIONAL:
+        checks.append(Check(name, _version(name) or f"not installed (optional): {mend}"))
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    checks.append(Check("cores", str(os.cpu_count())))
+    checks.append(Check("disk", f"{free:.1f} GB free here", free > 0.5))
+    writable = os.access(Path.cwd(), os.W_OK)
+    checks.append(Check("this folder", "writable" if writable else "not writable", writable))
+    checks.append(_kernel())
+    checks.append(Check("isolation", "none: candidates run with your rights"))
+    return checks
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _kernel() -> Check:
+    """Execute a notebook as a run would."""
+    executor = make_executor(1)
+    notebook = new_notebook(cells=[new_code_cell("import lightgbm, sklearn\nprint(6 * 7)")])
+    try:
+        with tempfile.TemporaryDirectory(prefix="mlestar-doctor-") as folder:
+            outcome = executor.run_notebook(notebook, Limits(60.0), Path(folder), "check")
+    finally:
+        executor.close()
+    if outcome.status == "ok":
+        return Check("kernel", f"executed a notebook in {outcome.seconds:.1f} s")
+    return Check("kernel", f"{outcome.status}: {outcome.failure or 'no answer'}", False)

@@ -1,0 +1,89 @@
+"""The environment of a candidate's kernel: no secrets, its share of threads, little noise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+# A name is read word by word (SSH_AUTH_SOCK, githubToken); PWD and OLDPWD are no passwords.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_HARMLESS = frozenset({"PATH", "PWD", "OLDPWD"})
+_SECRET_WORDS = frozenset(
+    "ASKPASS AUTH AUTHORIZATION BEARER COOKIE COOKIES CRED CREDENTIAL CREDENTIALS CREDS JWT KEYS OAUTH "
+    "PASSPHRASE PASSWORDS PAT PRIVATE PWD SECRETS SESSION TOKENS WEBHOOK XAUTHORITY".split()
+)
+# Also at the end of a word, as in PGPASSWORD and OPENAIKEY.
+_SECRET_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD")
+
+# JPY_SESSION_NAME leads to the user's notebook; JUPYTERHUB_* and VSCODE_* to their servers.
+_FOREIGN_PREFIXES = ("JPY_", "JUPYTERHUB_", "VSCODE_")
+# Code of the user's that every interactive Python runs first: a candidate must not depend on it.
+_FOREIGN_NAMES = frozenset({"PYTHONSTARTUP", "PYTHONINSPECT"})
+
+_SECRET_VALUE = re.compile(
+    r"""
+      ://[^/\s@?\#]+@                                               # a URL with user:password@
+    | (?i:pass(?:word|wd)?|pwd|secret|token|(?:api|access|account)_?key)\s*=\s*\S  # a DSN
+    | -----BEGIN
+    | ^(?:sk-|gh[opsur]_|github_pat_|glpat-|hf_|xox[abprs]-|AIza|AKIA|ASIA|ya29\.|eyJ)\S{12}
+    """,
+    re.VERBOSE,
+)
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "LOKY_MAX_CPU_COUNT",  # LightGBM's scikit-learn API looks at this one alone
+)
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a candidate may know of this environment; secrets are told by name and by value."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _HARMLESS
+        or not (_is_foreign(name) or _is_secret_name(name) or _SECRET_VALUE.search(value))
+    }
+
+
+def kernel_environment(
+    environment: Mapping[str, str], *, threads: int, work: Path, scratch: Path
+) -> dict[str, str]:
+    """The environment of a kernel that works in ``work`` and keeps its own files in ``scratch``."""
+    temporary = str(scratch / "t")  # short: paths of unix sockets end up under it
+    return {
+        **without_secrets(environment),
+        **{name: str(max(1, threads)) for name in _THREADS},
+        # Idle OpenMP threads otherwise spin: two candidates on two cores become 20 times slower.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONHASHSEED": "0",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        # Else the user's IPython profile, with its start-up files, would take part.
+        "IPYTHONDIR": str(scratch / "ipython"),
+        # What a killed candidate leaves in the temporary folder goes with the working folder.
+        "TMPDIR": temporary,
+        "TEMP": temporary,
+        "TMP": temporary,
+        "JOBLIB_TEMP_FOLDER": temporary,
+        "TQDM_DISABLE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PWD": str(work),
+    }
+
+
+def _is_foreign(name: str) -> bool:
+    return name.upper() in _FOREIGN_NAMES or name.upper().startswith(_FOREIGN_PREFIXES)
+
+
+def _is_secret_name(name: str) -> bool:
+    words = [word.upper() for word in _WORD.findall(name)]
+    return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words)

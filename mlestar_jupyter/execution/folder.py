@@ -1,0 +1,142 @@
+"""The working folder of one execution: filled with copies, taken away at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from types import TracebackType
+
+from mlestar_jupyter.errors import ExecutionError
+
+_FICLONE = 0x40049409  # linux/fs.h: let a file share the blocks of another, copied on write
+_MENDS = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room: the quota is used up",
+    errno.EACCES: "make it readable and writable",
+    errno.EPERM: "make it readable and writable",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOTDIR: "choose another folder",
+    errno.EEXIST: "choose another folder",
+    errno.EMFILE: "run fewer jobs side by side, or raise `ulimit -n`",
+}
+
+
+class WorkingFolder:
+    """A new temporary folder: ``work``, where the notebook runs, and beside it what we need.
+
+    As a context it is removed at the end, whatever happens.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.scratch = Path(tempfile.mkdtemp(prefix="mlestar-")).resolve()
+            self.work = self.scratch / "work"
+            self.work.mkdir()
+            (self.scratch / "t").mkdir()
+        except OSError as error:
+            raise execution_error(
+                "make a working folder in", Path(tempfile.gettempdir()), error
+            ) from error
+
+    def __enter__(self) -> WorkingFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+    def stage(self, inputs: Mapping[str, Path], is_over: Callable[[], object]) -> None:
+        """Copy the inputs to their names in ``work``; stop half-way when ``is_over``."""
+        for name, source in inputs.items():
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts or not name:
+                raise ExecutionError(f"input name {name!r} leaves the working folder; rename it")
+            if not source.exists():
+                raise ExecutionError(f"input {name} is not there: {source}; put it back")
+            try:
+                _copy(source, self.work / name, is_over)
+            except OSError as error:
+                raise execution_error(f"copy {source} to", self.work, error) from error
+
+    def remove(self) -> None:
+        """Take the folder away, also what its owner made read-only."""
+        for attempt in range(10):
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            if not self.scratch.exists():
+                return
+            for folder, _, _ in os.walk(self.scratch):
+                with contextlib.suppress(OSError):
+                    os.chmod(folder, stat.S_IRWXU)
+            # On Windows a file stays locked for a moment after the process that had it open.
+            time.sleep(0.02 * attempt)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy content only, by sharing blocks where the file system can (the copy stays private)."""
+    if not _clone(source, target):
+        shutil.copyfile(source, target)
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file beside ``path``, then put it in its place: nobody ever sees half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def execution_error(action: str, path: Path, error: OSError) -> ExecutionError:
+    """One line that names the thing and the mend."""
+    what = error.strerror or str(error) or type(error).__name__
+    mend = _MENDS.get(error.errno or 0, "check the folder")
+    return ExecutionError(f"cannot {action} {path}: {what}; {mend}")
+
+
+def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(source, target)
+        return
+    seen: set[Path] = set()
+    for folder, names, files in os.walk(source, followlinks=True):
+        if is_over():
+            return
+        here = target / Path(folder).relative_to(source)
+        here.mkdir(parents=True, exist_ok=True)
+        # A link that leads back up would go round for ever.
+        real = Path(folder).resolve()
+        if real in seen:
+            names.clear()
+            continue
+        seen.add(real)
+        for name in files:
+            file = Path(folder, name)
+            if file.is_file():  # no sockets and pipes, no links that lead nowhere
+                copy_file(file, here / name)
+
+
+def _clone(source: Path, target: Path) -> bool:
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        with source.open("rb") as old, target.open("wb") as new:
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+    except OSError:
+        return False  # another file system, or one that cannot share blocks
+    return True

@@ -1,0 +1,170 @@
+"""Kernels: a fresh IPython kernel of this very interpreter for each execution."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import write_connection_file
+from jupyter_client.launcher import launch_kernel
+
+from mlestar_jupyter.errors import ExecutionError
+from mlestar_jupyter.execution.limits import MARK, ProcessTree
+
+_ARGUMENTS = (
+    # No history file: it costs time, and parallel kernels would wait for its lock.
+    "--HistoryManager.enabled=False",
+    "--HistoryManager.hist_file=:memory:",
+    "--log-level=40",
+)
+_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+_PATH_LIMIT = 100  # bytes that the path of a unix socket may have: 108 on Linux, 104 on macOS
+_LOG_TAIL = 4000  # bytes
+
+
+class Kernel:
+    """An ``ipykernel`` process, its connection, and everything that it starts.
+
+    ``scratch`` takes its connection file, sockets and log. The kernel is started by ``sys.executable``,
+    not by the kernel spec of some name, so that it has the packages that its user has.
+    """
+
+    def __init__(
+        self,
+        scratch: Path,
+        work: Path,
+        environment: Mapping[str, str],
+        tree: ProcessTree | None = None,
+    ) -> None:
+        self.tree = tree or ProcessTree()
+        self.language: dict[str, Any] = {}
+        self._scratch = scratch
+        self._work = work
+        self._environment = environment
+        self._file = scratch / "kernel.json"
+        self._log = scratch / "kernel.log"
+        self._sockets: list[Path] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: AsyncKernelClient | None = None
+
+    def start(self) -> None:
+        """Launch the process."""
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(self._file), *_ARGUMENTS]
+        try:
+            self._write_connection()
+            with self._log.open("wb") as log:
+                # What the process writes before it has a client goes to the log, never to us.
+                self._process = launch_kernel(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=str(self._work),
+                    env={**self._environment, MARK: self.tree.mark},
+                )
+        except OSError as error:
+            raise ExecutionError(
+                f"cannot start a kernel with {sys.executable}: {error.strerror or error}; "
+                "free memory and disk, or run fewer jobs side by side"
+            ) from error
+        self.tree.plant(self._process.pid)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended (negative: by that signal); None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def log(self) -> str:
+        """The end of what the process wrote outside of cells."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+                return log.read().decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+    async def ended(self) -> None:
+        """Wait for the process to end."""
+        while self.exit_code is None:
+            await asyncio.sleep(0.02)
+
+    async def connect(self) -> AsyncKernelClient:
+        """Wait until the kernel answers, and give a client that hears all that it publishes."""
+        while not all(socket.exists() for socket in self._sockets):
+            await asyncio.sleep(0.005)  # a socket that connects too early tries again after 100 ms
+        context = zmq.asyncio.Context()
+        # A loop that displays must not lose messages, among them the one that says it has ended.
+        context.setsockopt(zmq.RCVHWM, 0)
+        client = self._client = AsyncKernelClient(context=context)
+        client.load_connection_file(str(self._file))
+        # No heartbeat: it would take a busy machine for a dead kernel. We watch the process.
+        client.start_channels(stdin=False, hb=False, control=False)
+        while not await self._is_ready(client):
+            pass
+        return client
+
+    async def _is_ready(self, client: AsyncKernelClient) -> bool:
+        """Whether both the reply to a request and its end on iopub were seen.
+
+        The subscription to iopub may come late and miss the latter; then one asks again.
+        """
+        request = client.kernel_info()
+        reply = await _receive(client.shell_channel, request, "kernel_info_reply", 1.0)
+        if reply is None:
+            return False
+        self.language = reply["content"].get("language_info", {})
+        while message := await _receive(client.iopub_channel, request, "status", 0.1):
+            if message["content"]["execution_state"] == "idle":
+                return True
+        return False
+
+    def close(self) -> None:
+        """End every process of the kernel and give back its sockets. May be called twice."""
+        self.tree.kill()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5.0)
+        if self._client is not None:
+            self._client.context.destroy(linger=0)
+            self._client = None
+
+    def _write_connection(self) -> None:
+        path = self._scratch / "k"
+        has_unix_sockets = os.name == "posix" and len(os.fsencode(path)) + 3 <= _PATH_LIMIT
+        _, connection = write_connection_file(
+            str(self._file),
+            key=uuid.uuid4().hex.encode(),
+            # No TCP ports where that can be: other users of the machine could reach them.
+            **({"transport": "ipc", "ip": str(path)} if has_unix_sockets else {}),
+        )
+        if has_unix_sockets:
+            ports = (connection[f"{channel}_port"] for channel in _CHANNELS)  # type: ignore[literal-required, unused-ignore]
+            self._sockets = [Path(f"{path}-{port}") for port in ports]
+
+
+async def _receive(
+    channel: Any, request: str, kind: str, seconds: float
+) -> dict[str, Any] | None:
+    """The next message of this kind that belongs to the request; None when none comes in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0:
+        try:
+            message: dict[str, Any] = await channel.get_msg(timeout=left)
+        except Empty:
+            return None
+        if message["parent_header"].get("msg_id") == request and message["msg_type"] == kind:
+            return message
+    return None

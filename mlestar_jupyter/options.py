@@ -1,0 +1,109 @@
+"""The options of a run, once for the command line and the magics."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from mlestar_jupyter.errors import SettingsError
+from mlestar_jupyter.settings import Settings, parse_seconds
+from mlestar_jupyter.task import Overrides
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours: one line, no usage page, no exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise SettingsError instead of leaving the process."""
+        raise SettingsError(f"{message}; see {self.prog} --help")
+
+
+def seconds(text: str) -> float:
+    """An argument such as 90s, 5m or 1h30m."""
+    try:
+        return parse_seconds(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_task_options(parser: argparse.ArgumentParser) -> None:
+    """What the user may say about the task; all of it is inferred where it is left out."""
+    group = parser.add_argument_group("the task (inferred where left out)")
+    group.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    group.add_argument("--metric", metavar="NAME", help="for example rmse, mae, auc, accuracy")
+    group.add_argument("--id", dest="id_column", metavar="COLUMN", help="the column of row ids")
+    group.add_argument("--kind", choices=["regression", "binary", "multiclass"])
+    group.add_argument("--positive-class", metavar="LABEL")
+    group.add_argument("--group", metavar="COLUMN", help="its rows stay together in a fold")
+    group.add_argument("--time-column", metavar="COLUMN", help="validation lies after training")
+    group.add_argument(
+        "--self-scored", action="store_true", help="the notebook prints its own score"
+    )
+    group.add_argument(
+        "--direction", choices=["maximize", "minimize"], help="of a self-scored task's score"
+    )
+
+
+def add_settings_options(parser: argparse.ArgumentParser) -> None:
+    """How to search; the defaults are those of Settings."""
+    group = parser.add_argument_group("the search")
+    whole = (
+        ("--jobs", "jobs", "candidates side by side"),
+        ("--seed", "seed", "of everything that is random"),
+        ("--models", "models", "models to begin with (M)"),
+        ("--outer", "outer_steps", "ablation and target block, so many times (T)"),
+        ("--inner", "inner_steps", "plans tried on one target block (K)"),
+        ("--solutions", "solutions", "solutions refined in parallel (L)"),
+        ("--ensemble-rounds", "ensemble_rounds", "plans to combine them (R)"),
+        ("--debug-rounds", "debug_rounds", "corrections of one candidate"),
+        ("--folds", "folds", "folds of the validation; 1 is a hold-out"),
+    )
+    group.add_argument("--time", type=seconds, metavar="TIME", help="hard limit, e.g. 90s, 5m")
+    for option, name, text in whole:
+        group.add_argument(option, dest=name, type=int, metavar="N", help=text)
+    group.add_argument("--sealed", type=float, metavar="SHARE", help="rows kept for `unseal`")
+    group.add_argument("--holdout", type=float, metavar="SHARE", help="rows held out, one fold")
+    group.add_argument("--acceptance", type=float, metavar="P", help="probability of being better")
+    group.add_argument("--paper-rule", action="store_true", help="accept any gain, as the paper")
+    group.add_argument("--candidate-time", type=seconds, metavar="TIME", help="of one execution")
+    group.add_argument("--agents", metavar="NAME", help="the cast: playbook")
+    group.add_argument("--from", dest="start", metavar="FILE", help="your notebook to begin with")
+    group.add_argument(
+        "--no-reproduce", action="store_true", help="do not execute the result again"
+    )
+
+
+def to_overrides(values: Mapping[str, Any]) -> Overrides:
+    """The task options of parsed arguments."""
+    direction = values.get("direction")
+    kind: Any = "self-scored" if values.get("self_scored") else values.get("kind")
+    return Overrides(
+        target=values.get("target"),
+        id_column=values.get("id_column"),
+        metric=values.get("metric"),
+        kind=kind,
+        positive_class=values.get("positive_class"),
+        group=values.get("group"),
+        time=values.get("time_column"),
+        greater_is_better=None if direction is None else direction == "maximize",
+    )
+
+
+def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> Settings:
+    """The settings of parsed arguments, over the defaults."""
+    defaults = defaults or Settings()
+    names = (
+        "jobs", "seed", "models", "outer_steps", "inner_steps", "solutions", "ensemble_rounds",
+        "debug_rounds", "folds", "sealed", "holdout", "acceptance", "agents", "start",
+    )  # fmt: skip
+    changes = {name: values[name] for name in names if values.get(name) is not None}
+    if values.get("time") is not None:
+        changes["seconds"] = values["time"]
+    if values.get("candidate_time") is not None:
+        changes["candidate_seconds"] = values["candidate_time"]
+    if values.get("paper_rule"):
+        changes["acceptance"] = None
+    if values.get("no_reproduce"):
+        changes["reproduce"] = False
+    return defaults.replace(**changes)
