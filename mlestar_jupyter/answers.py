@@ -64,9 +64,11 @@ def infer_kind_and_metric(
         kind = "regression"
     else:
         kind = class_kind
-    if kind == "regression" and not numeric:
+    wants_numbers = kind == "regression" or (metric is not None and metric.needs == "value")
+    if wants_numbers and not numeric:
+        name = "regression" if metric is None else metric.name
         raise TaskError(
-            f"the target {target!r} holds words, not numbers, which {_name(metric)} needs; "
+            f"the target {target!r} holds words, not numbers, which {name} needs; "
             f"choose a metric of classes such as accuracy"
         )
     if kind == "binary" and distinct != 2:
@@ -81,10 +83,6 @@ def infer_kind_and_metric(
         )
     metrics.check_fits(metric, kind)
     return kind, metric
-
-
-def _name(metric: Metric | None) -> str:
-    return "regression" if metric is None else metric.name
 
 
 def _default_metric(kind: Kind, sample: pd.DataFrame | None, target: str, distinct: int) -> Metric:

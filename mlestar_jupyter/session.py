@@ -12,6 +12,7 @@ from mlestar_jupyter.algorithm import ablation, pipeline
 from mlestar_jupyter.algorithm.budget import Budget, Stopped
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
@@ -85,7 +86,11 @@ class Session:
         executor: Executor | None = None,
     ) -> Session:
         """Begin a new run in ``folder``."""
-        agents = agents or make_agents(settings.agents)  # a wrong name leaves nothing behind
+        # What cannot work is said before a folder is made: nothing is left behind.
+        agents = agents or make_agents(settings.agents)
+        if settings.start is not None:
+            read_start(Path(settings.start))
+            settings = settings.replace(start=str(Path(settings.start).absolute()))
         run = Run.create(folder, task, settings, began=began, frames=frames)
         run.listeners.extend(listeners)
         return cls(run, agents=agents, executor=executor)

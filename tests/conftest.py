@@ -44,6 +44,12 @@ def write_table(path: Path, table: Table) -> None:
 
 
 @pytest.fixture
+def save() -> Callable[[Path, Table], None]:
+    """The function that writes one table."""
+    return write_table
+
+
+@pytest.fixture
 def build(tmp_path: Path) -> Build:
     """A function that writes a task folder in Kaggle's form and gives its path."""
 

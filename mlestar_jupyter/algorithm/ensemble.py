@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.initialize import rank
@@ -34,39 +33,58 @@ def ensemble(
     context: Context, finals: Sequence[Candidate], *, rounds: int | None = None
 ) -> Candidate | None:
     """Try up to R plans to combine the solutions; the best one, or None when none was scored."""
-    run, agents, brief = context.run, context.agents, context.brief()
+    run = context.run
     solutions = members(context, finals)
     if len(solutions) < 2:
         return None
-    attempts: list[Attempt] = []
-    best: Candidate | None = None
+    steps = run.settings.ensemble_rounds if rounds is None else rounds
     single = solutions[0]
     assert single.score is not None
+    attempts: list[Attempt] = []
+    best: Candidate | None = None
+    while len(attempts) < steps:
+        wanted = min(context.side_by_side(1), steps - len(attempts))
+        proposals = _proposals(context, solutions, attempts, wanted)
+        if not proposals:
+            break
+        judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
+        for plan, proposal in proposals.items():
+            candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
+            if candidate is None:
+                return best
+            decision = decide(run, candidate, best)
+            gain = candidate.score.gain_over(single.score) if candidate.score else None
+            attempts.append(
+                Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted)
+            )
+            if decision.accepted:
+                best = candidate
+                replace_incumbent(run, ENSEMBLE_BRANCH, best, decision.reason)
+            elif best is None or candidate.id != best.id:
+                reason = decision.reason
+                run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=reason)
+    return best
+
+
+def _proposals(
+    context: Context, solutions: Sequence[Candidate], attempts: list[Attempt], wanted: int
+) -> dict[str, Proposal]:
+    """Up to so many new plans to combine, as solutions; what gave no code counts as tried."""
+    agents, brief = context.agents, context.brief()
     parents = tuple(c.id for c in solutions)
-    for _ in range(run.settings.ensemble_rounds if rounds is None else rounds):
-        plan = agents.plan_ensemble(brief, solutions, attempts)
-        if plan is None:
+    proposals: dict[str, Proposal] = {}
+    while len(proposals) < wanted:
+        tried = [*attempts, *(Attempt(plan, None, None, 0.0) for plan in proposals)]
+        plan = agents.plan_ensemble(brief, solutions, tried)
+        if plan is None or plan in proposals:
             break
         try:
             solution = agents.ensemble(brief, solutions, plan)
             solution.check_compiles()
-            candidate = context.judge(
-                Proposal("ensemble", solution, plan, parents, branch=ENSEMBLE_BRANCH)
-            )
         except ReplyError as error:
-            run.emit("note", text=f"an ensemble plan gave no usable solution: {error}")
+            context.run.emit("note", text=f"an ensemble plan gave no solution: {error}")
             attempts.append(Attempt(plan, None, None, 0.0))
+            wanted -= 1
             continue
-        except Stopped:
-            raise
-        except OutOfTime:
-            break
-        decision = decide(run, candidate, best)
-        gain = candidate.score.gain_over(single.score) if candidate.score else None
-        attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
-        if decision.accepted:
-            best = candidate
-            replace_incumbent(run, ENSEMBLE_BRANCH, best, decision.reason)
-        else:
-            run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=decision.reason)
-    return best
+        proposals[plan] = Proposal("ensemble", solution, plan, parents, branch=ENSEMBLE_BRANCH)
+    return proposals

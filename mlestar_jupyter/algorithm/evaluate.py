@@ -63,6 +63,11 @@ class Context:
         """Threads that one execution may use: the cores shared out among the jobs."""
         return max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
 
+    def side_by_side(self, branches: int) -> int:
+        """How many plans to try at once, so that no job idles; 1 is the paper's order."""
+        executions = max(1, self.run.validation.folds) * max(1, branches)
+        return max(1, self.run.settings.jobs // executions)
+
     def brief(self, branch: int = 0) -> Brief:
         """What the agents are told in this branch."""
         seed = self.run.settings.seed

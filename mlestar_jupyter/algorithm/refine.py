@@ -83,38 +83,71 @@ def _inner_loop(
 
     Unlike the published sample, every plan is compared, the last one too.
     """
-    run, agents, brief = context.run, context.agents, context.brief(branch)
-    start = best = incumbent
-    assert start.score is not None
+    run = context.run
+    best = incumbent
     attempts: list[Attempt] = []
-    plan: str | None = target.plan
-    for step in range(steps):
-        if step:
-            plan = agents.plan(brief, start.solution, target, attempts)
-        if plan is None:
+    width = context.side_by_side(run.settings.solutions)
+    while len(attempts) < steps:
+        wanted = min(width, steps - len(attempts))
+        proposals = _proposals(context, incumbent, target, branch, attempts, wanted)
+        if not proposals:
+            break
+        judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
+        for plan, proposal in proposals.items():
+            candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
+            if candidate is None:
+                return best  # no time was left for it, nor is there for another outer step
+            best = _compare(context, candidate, best, incumbent, branch, plan, attempts)
+    return best
+
+
+def _proposals(
+    context: Context,
+    incumbent: Candidate,
+    target: Target,
+    branch: int,
+    attempts: list[Attempt],
+    wanted: int,
+) -> dict[str, Proposal]:
+    """Up to so many new plans and what the coder made of them; attempts that gave no code count."""
+    agents, brief, solution = context.agents, context.brief(branch), incumbent.solution
+    proposals: dict[str, Proposal] = {}
+    while len(proposals) < wanted:
+        tried = [*attempts, *(Attempt(plan, None, None, 0.0) for plan in proposals)]
+        plan = agents.plan(brief, solution, target, tried) if tried else target.plan
+        if plan is None or plan in proposals:
             break
         try:
-            source = agents.code(brief, start.solution, target, plan)
-            solution = start.solution.replace(target.block, source)
-            solution.check_compiles()
+            source = agents.code(brief, solution, target, plan)
+            changed = solution.replace(target.block, source)
+            changed.check_compiles()
         except ReplyError as error:
-            run.emit("note", text=f"a plan for {target.block} gave no usable block: {error}")
+            context.run.emit("note", text=f"a plan for {target.block} gave no block: {error}")
             attempts.append(Attempt(plan, None, None, 0.0))
+            wanted -= 1
             continue
-        try:
-            candidate = context.judge(
-                Proposal("refine", solution, plan, (start.id,), target.block, branch)
-            )
-        except Stopped:
-            raise
-        except OutOfTime:
-            break
-        decision = decide(run, candidate, best)
-        gain = candidate.score.gain_over(start.score) if candidate.score else None
-        attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
-        if decision.accepted:
-            best = candidate
-            replace_incumbent(run, branch, best, decision.reason)
-        elif candidate.id != best.id:
-            run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
+        parents = (incumbent.id,)
+        proposals[plan] = Proposal("refine", changed, plan, parents, target.block, branch)
+    return proposals
+
+
+def _compare(
+    context: Context,
+    candidate: Candidate,
+    best: Candidate,
+    start: Candidate,
+    branch: int,
+    plan: str,
+    attempts: list[Attempt],
+) -> Candidate:
+    """Take note of an attempt; gives the better of the two."""
+    assert start.score is not None
+    decision = decide(context.run, candidate, best)
+    gain = candidate.score.gain_over(start.score) if candidate.score else None
+    attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
+    if decision.accepted:
+        replace_incumbent(context.run, branch, candidate, decision.reason)
+        return candidate
+    if candidate.id != best.id:
+        context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
     return best

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from mlestar_jupyter.checks import calls, paths, selection
+from mlestar_jupyter.checks import calls, comprehensions, paths, selection
 from mlestar_jupyter.checks.values import (
+    PARAMETER,
     UNKNOWN,
     GroupStatistic,
     Value,
@@ -21,12 +22,9 @@ from mlestar_jupyter.checks.values import (
 from mlestar_jupyter.checks.vocabulary import ALIASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mlestar_jupyter.checks.dataflow import Flow
-
-#: So many items of a list are followed one by one in a comprehension.
-_UNROLLED = 12
 
 
 def evaluate(flow: Flow, tree: ast.expr) -> Value:
@@ -75,7 +73,7 @@ def evaluate(flow: Flow, tree: ast.expr) -> Value:
         case ast.Lambda():
             return flow.define(tree)
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-            return _comprehension(flow, tree)
+            return comprehensions.evaluate(flow, tree)
         case ast.NamedExpr(target=target, value=inner):
             value = flow.value(inner)
             flow.assign(target, value)
@@ -151,8 +149,8 @@ def truth(flow: Flow, tree: ast.expr) -> bool | None:
 def _compared(left: Value, op: ast.cmpop, right: Value) -> bool | None:
     known = left.const is not None and UNKNOWN not in str(left.const)
     if isinstance(op, ast.Eq | ast.NotEq) and known and right.const is not None:
-        if UNKNOWN in str(right.const) or "<" in f"{left.const}{right.const}":
-            return None  # the values of parameters are not known
+        if UNKNOWN in str(right.const) or PARAMETER.search(f"{left.const}{right.const}"):
+            return None
         return (left.const == right.const) == isinstance(op, ast.Eq)
     if isinstance(op, ast.In | ast.NotIn) and known:
         complete = right.items is not None and is_literal(right) and not right.literal
@@ -240,84 +238,3 @@ def _appended(left: Value, right: Value) -> Value:
     if any(isinstance(key, str) for key in (*left.items, *right.items)):
         return container({**left.items, **right.items}, rest)
     return container([*left.items.values(), *right.items.values()], rest)
-
-
-def _comprehension(
-    flow: Flow, tree: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-) -> Value:
-    outer = flow.scope
-    flow.scope = type(outer)({}, outer)
-    listed: list[Value] = []
-    mapped: dict[object, Value] = {}
-    rests: list[Value] = []
-
-    def keep(certain: bool) -> None:
-        if isinstance(tree, ast.DictComp):
-            key, value = flow.value(tree.key), flow.value(tree.value)
-            if certain and key.const is not None:
-                mapped[key.const] = value
-            else:
-                rests.append(value)
-        elif certain:
-            listed.append(flow.value(tree.elt))
-        else:
-            rests.append(flow.value(tree.elt))
-
-    try:
-        first, *others = tree.generators
-        values = flow.value(first.iter)
-        if values.kind in ("names", "frame") and not others and _copies(tree, first):
-            return _filtered(flow, values, first)
-        _each(flow, tree.generators, True, keep)
-    finally:
-        flow.scope = outer
-    if isinstance(tree, ast.DictComp):
-        return container(mapped, any_of(rests) if rests else None)
-    return container(listed, any_of(rests) if rests else None)
-
-
-def _each(
-    flow: Flow, generators: Sequence[ast.comprehension], certain: bool, keep: Callable[[bool], None]
-) -> None:
-    if not generators:
-        keep(certain)
-        return
-    first, *others = generators
-    values = flow.value(first.iter)
-    items = unrolled(values, _UNROLLED if others else 4 * _UNROLLED)
-    for item in [element(values)] if items is None else items:
-        flow.assign(first.target, item)
-        held = [_holds(flow, test) for test in first.ifs]
-        if False not in held:
-            _each(flow, others, certain and items is not None and None not in held, keep)
-
-
-def _holds(flow: Flow, test: ast.expr) -> bool | None:
-    flow.value(test)
-    return truth(flow, test)
-
-
-def _copies(tree: ast.expr, first: ast.comprehension) -> bool:
-    """Whether it is ``[c for c in names if ...]``: some of the names, unchanged."""
-    match tree, first.target:
-        case (ast.ListComp(elt=ast.Name(id=one)) | ast.SetComp(elt=ast.Name(id=one))
-              | ast.GeneratorExp(elt=ast.Name(id=one))), ast.Name(id=other):  # fmt: skip
-            return one == other
-    return False
-
-
-def _filtered(flow: Flow, values: Value, first: ast.comprehension) -> Value:
-    """Of the names of a frame, those that pass; the forbidden ones are tried one by one."""
-    kept = set()
-    exact = values.exact
-    for name in values.leaky:
-        flow.assign(first.target, Value(const=name))
-        held = [truth(flow, test) for test in first.ifs]
-        if all(held):
-            kept.add(name)
-        elif False not in held:
-            exact = False  # a condition on the data: it may be there or not
-    flow.assign(first.target, Value())
-    for test in first.ifs:
-        flow.value(test)
-    return Value(kind="names", leaky=frozenset(kept), exact=exact, wide=values.wide)

@@ -66,37 +66,49 @@ def attribute(base: Value, name: str) -> Value:
     return Value()
 
 
-def call(flow: Flow, name: str, base: Value | None, arguments: Arguments) -> Value | None:
+def call(flow: Flow, symbol: str, base: Value | None, arguments: Arguments) -> Value | None:
     """What a call with a path gives, and see what it reads; None when it is no such call."""
-    texts = [v.text for v in arguments.args if v.text is not None]
-    first = arguments.get(0, *_SOURCE_NAMES)
+    name = arguments.name
     if base is not None and base.text is not None:
-        return _method(flow, name, base, arguments)
-    if base is not None and not base.symbol:
-        return None
-    module = "" if base is None else base.symbol
+        return _method(flow, base, arguments)
+    first = arguments.get(0, *_SOURCE_NAMES)
+    text = None if first is None else first.text
+    if base is None or base.symbol:
+        name = symbol.rsplit(".", 1)[-1] or name
+        made = _made(name, symbol, arguments)
+        if made is not None:
+            return made
+        if name.startswith("fetch_") and "datasets" in symbol:
+            flow.see(Read(flow.place(arguments.tree), name, "https://www.openml.org"))
+            return Value()
+        if text is not None and _reads(name, symbol, arguments):
+            flow.see(Read(flow.place(arguments.tree), name, text, name in _LISTS))
+            return Value() if name in _LISTS else table(flow, text, arguments)
+    for value in arguments.values:
+        # Any other call that names a file may have written it: dump, to_csv, save_model, ...
+        if value.text is not None:
+            flow.mentioned_paths.add(value.text)
+    if text in ("<train_path>", "<test_path>", "<sample_path>"):
+        return table(flow, text, arguments)
+    return None
+
+
+def _made(name: str, symbol: str, arguments: Arguments) -> Value | None:
+    """A path made of paths, or something only asked about one."""
+    texts = [UNKNOWN if v.text is None else v.text for v in arguments.args]
     if name in ("home", "cwd", "getcwd"):
         return Value(const="~" if name == "home" else ".")
-    if name == "join" and module.endswith("path"):
-        return Value(const=joined([UNKNOWN if v.text is None else v.text for v in arguments.args]))
+    if name == "join" and "path" in symbol:
+        return Value(const=joined(texts))
     if name == "dirname" and texts:
         return Value(const=_parent(texts[0]))
-    if name in _SAME_PATH and first is not None and first.text is not None:
-        many = [UNKNOWN if v.text is None else v.text for v in arguments.args]
-        return Value(const=joined(many) if name.startswith(("P", "p")) else texts[0])
-    if name in _ASKS:
+    if name in _SAME_PATH and texts and (texts[0] != UNKNOWN or "Path" in name):
+        # Unknown pieces keep their rows: an image file named by a row of test is data of test.
+        whole = mixed(arguments.args)
+        return whole.but(const=joined(texts) if "Path" in name else texts[0])
+    if name in _ASKS and (texts or name == "print"):
         return Value()
-    if name.startswith("fetch_") and "datasets" in module + _origin(flow, arguments):
-        flow.see(Read(flow.place(arguments.tree), name, "http://openml.org"))
-        return Value()
-    if first is None or first.text is None:
-        _mention(flow, arguments)
-        return None
-    if _reads(name, module, arguments):
-        flow.see(Read(flow.place(arguments.tree), name, first.text, name in _LISTS))
-        return Value() if name in _LISTS else table(flow, first.text, arguments)
-    _mention(flow, arguments)
-    return table(flow, first.text, arguments) if first.text[:1] == "<" else None
+    return None
 
 
 def table(flow: Flow, text: str, arguments: Arguments) -> Value:
@@ -116,14 +128,21 @@ def table(flow: Flow, text: str, arguments: Arguments) -> Value:
             if chosen is not None and name == "train":
                 value = value.but(leaky=value.leaky & names_in(chosen), wide=not is_literal(chosen))
             return value
-    return Value(kind="frame" if "read" in _name(arguments.tree) else "")
+    # Rows that name a file (an image) own what is in it.
+    whole = mixed(arguments.args)
+    frame = arguments.name.startswith(("read_", "scan_"))
+    return Value(
+        kind="frame" if frame else "", rows=whole.rows, sure=whole.sure, part=whole.part
+    )
 
 
-def _method(flow: Flow, name: str, base: Value, arguments: Arguments) -> Value:
-    text = base.text or ""
+def _method(flow: Flow, base: Value, arguments: Arguments) -> Value:
+    name, text = arguments.name, base.text or ""
     first = arguments.get(0)
     if name in _SAME_PATH:
         return base
+    if name in ("append", "join"):
+        return mixed(arguments.args)  # ", ".join(names)
     if name == "joinpath":
         return Value(const=joined([text, *(v.text or UNKNOWN for v in arguments.args)]))
     if name in ("with_name", "with_suffix", "with_stem"):
@@ -135,7 +154,9 @@ def _method(flow: Flow, name: str, base: Value, arguments: Arguments) -> Value:
             flow.mentioned_paths.add(text)
         else:
             flow.see(Read(flow.place(arguments.tree), name, text, name in _LISTS))
-        return Value() if name in _LISTS else table(flow, text, arguments)
+        if name in _LISTS:
+            return Value()
+        return base.but(const=None) if base.rows else table(flow, text, arguments)
     if name in ("write_text", "write_bytes", "mkdir", "touch"):
         flow.mentioned_paths.add(text)
     if name == "format":
@@ -143,14 +164,15 @@ def _method(flow: Flow, name: str, base: Value, arguments: Arguments) -> Value:
     return Value()
 
 
-def _reads(name: str, module: str, arguments: Arguments) -> bool:
-    if name in ("open",) and _writes(arguments, 1):
+def _reads(name: str, symbol: str, arguments: Arguments) -> bool:
+    root = symbol.split(".")[0]
+    if name == "open" and _writes(arguments, 1):
         return False
     if name.startswith(("read_", "scan_")) or name in _OPENS or name in _LISTS:
         return True
-    if name == "get" and module.split(".")[0] in ("requests", "httpx"):
-        return True
-    return name == "load" and module.split(".")[0] in _LOADERS
+    if name == "get":
+        return root in ("requests", "httpx")
+    return name == "load" and root in _LOADERS
 
 
 def _writes(arguments: Arguments, position: int) -> bool:
@@ -158,27 +180,8 @@ def _writes(arguments: Arguments, position: int) -> bool:
     return mode is not None and mode.text is not None and any(m in mode.text for m in "wax")
 
 
-def _mention(flow: Flow, arguments: Arguments) -> None:
-    # Any other call that names a file may have written it: dump, to_csv, save_model, ...
-    for value in (*arguments.args, *arguments.keywords.values()):
-        if value.text is not None:
-            flow.mentioned_paths.add(value.text)
-
-
 def _parent(text: str) -> str:
     # The parameters are relative names, so above them is the working folder, and above that "..".
     if text in ("", ".") or text == "..":
         return "../.." if text == ".." else ".."
     return posixpath.dirname(text) or "."
-
-
-def _origin(flow: Flow, arguments: Arguments) -> str:
-    callee = arguments.tree.func
-    return flow.value(callee).symbol if isinstance(callee, ast.Name) else ""
-
-
-def _name(tree: ast.Call) -> str:
-    match tree.func:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""

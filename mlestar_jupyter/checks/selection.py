@@ -113,7 +113,7 @@ def columns(flow: Flow, base: Value, names: Value) -> Value:
         leaky=base.leaky & asked,
         exact=base.exact and (literal or (names.kind == "names" and names.exact)),
         is_target=is_target,
-        wide=base.wide and not literal,
+        wide=base.wide and (not literal or bool(base.broad & (asked | {"*"}))),
     )
 
 
@@ -167,20 +167,21 @@ def write_column(flow: Flow, tree: ast.expr, base: Value, key: Value, value: Val
     whole = united([value])
     statistic = whole.encoded or whole.statistic
     if base.kind == "frame" and base.rows:
-        target = key.text == flow.task.target or "weight" in (key.text or "").lower()
-        if statistic is not None and "train" in base.rows and not target and not flow.split_loops:
-            if whole.encoded or holds(statistic.part, base.part):
-                flow.see_encoded(tree, key.text or "", statistic)
+        # Filling gaps of the target, or weights of rows, are no features.
+        feature = key.text != flow.task.target and "weight" not in (key.text or "").lower()
+        if statistic is not None and feature:
+            seen = whole.encoded or encoded(flow, statistic, base).encoded
+            if seen is not None and "train" in base.rows and not flow.split_loops:
+                flow.see_encoded(tree, key.text, seen)
     elif base.kind != "sample":
         base.rows, base.part = base.rows | whole.rows, base.part or whole.part
         base.encoded = base.encoded or whole.encoded
         base.sure = base.sure and whole.sure
     base.wide = base.wide or whole.wide
-    if key.text is None:
-        return
-    if whole.is_target and base.kind != "sample":
-        base.leaky = base.leaky | {key.text}
-    elif key.text in flow.forbidden and base.kind == "frame":
+    if whole.wide:
+        base.broad = base.broad | {"*" if key.text is None else key.text}
+    forbidden = key.text in flow.forbidden and base.kind == "frame"
+    if key.text is not None and base.kind != "sample" and (whole.is_target or forbidden):
         base.leaky = base.leaky | {key.text}
 
 
@@ -213,16 +214,10 @@ def _item(flow: Flow, base: Value, index: ast.expr) -> Value:
     items = base.items or {}
     everything = [*items.values(), *([base.rest] if base.rest else [])]
     if isinstance(index, ast.Slice):
-        bounds = [
-            None if bound is None else flow.value(bound).const
-            for bound in (index.lower, index.upper, index.step)
-        ]
-        known = all(
-            (bound is None) == (tree is None) and not isinstance(bound, str | float)
-            for bound, tree in zip(bounds, (index.lower, index.upper, index.step), strict=True)
-        )
-        if known and base.rest is None:
-            return container(list(items.values())[slice(*bounds)])
+        if base.rest is None:
+            known = _slice(flow, index)
+            if known is not None:
+                return container(list(items.values())[known])
         return container([], any_of(everything) if everything else None)
     key = flow.value(index).const
     if isinstance(key, int) and key < 0 and base.rest is None:
@@ -230,6 +225,16 @@ def _item(flow: Flow, base: Value, index: ast.expr) -> Value:
     if key is not None and key in items:
         return items[key]
     return any_of(everything)
+
+
+def _slice(flow: Flow, tree: ast.Slice) -> slice | None:
+    bounds: list[int | None] = []
+    for part in (tree.lower, tree.upper, tree.step):
+        const = None if part is None else flow.value(part).const
+        if part is not None and not isinstance(const, int):
+            return None
+        bounds.append(const if isinstance(const, int) else None)
+    return slice(*bounds)
 
 
 def _put(base: Value, key: Value, value: Value) -> None:

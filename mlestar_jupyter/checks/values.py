@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,8 @@ Kind = Literal["", "frame", "column", "names", "groups", "folds", "sample"]
 
 #: Stands in a string for a piece that is not known: "/kaggle/input/\0.csv".
 UNKNOWN = "\0"
+#: Stands for the value of a parameter, which a run may replace: "<data_dir>/stores.csv".
+PARAMETER = re.compile(r"<(\w+_path|data_dir)>")
 BOTH = frozenset({"train", "test"})
 _SERIAL = itertools.count()
 
@@ -75,7 +78,8 @@ class Value:
     ``rows`` says whose rows it holds; ``sure`` is False when that is so only on some path.
     ``part`` names the subset of the training rows. ``leaky`` are the columns it holds that must
     not be features (the target, what is made of it, columns that only train has); ``exact`` says
-    that it holds no others of them. ``wide`` means that any column of train may be in it.
+    that it holds no others of them. ``wide`` means that any column of train may be in it; ``broad``
+    are columns made of what is wide ("*" for one whose name is not known).
     """
 
     rows: frozenset[str] = frozenset()
@@ -88,6 +92,7 @@ class Value:
     is_target: bool = False
     is_mask: bool = False
     wide: bool = False
+    broad: frozenset[str] = frozenset()
     literal: bool = False
     statistic: GroupStatistic | None = None
     encoded: GroupStatistic | None = None
@@ -154,6 +159,7 @@ def united(values: Iterable[Value]) -> Value:
         is_target=bool(holding) and all(v.is_target for v in holding),
         is_mask=bool(flat) and all(v.is_mask for v in flat),
         wide=any(v.wide for v in flat),
+        broad=frozenset().union(*(v.broad for v in flat)),
         statistic=_first(v.statistic for v in flat),
         encoded=_first(v.encoded for v in flat),
     )
@@ -168,6 +174,7 @@ def mixed(values: Iterable[Value]) -> Value:
     return whole.but(
         kind="", const=None, leaky=frozenset(), exact=False, is_target=False, is_mask=False,
         literal=False, symbol="", made="", function=None, items=None, rest=None,
+        takes_all=False, narrow=False, fitted=None,
     )  # fmt: skip
 
 
@@ -194,6 +201,7 @@ def any_of(values: Iterable[Value]) -> Value:
         if all(fact is facts[0] or fact == facts[0] for fact in facts):
             shared[entry.name] = facts[0]
     shared["wide"] = any(v.wide for v in values)
+    shared["broad"] = frozenset().union(*(v.broad for v in values))
     shared["literal"] = all(is_literal(v) for v in values)
     shared["leaky"] = frozenset.intersection(*(v.leaky for v in values))
     return Value(**shared)

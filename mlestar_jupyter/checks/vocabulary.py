@@ -44,7 +44,8 @@ SAME = frozenset({
 ROW_BY_ROW = frozenset({"map", "apply", "isna", "notna", "isnull", "notnull", "isin", "eq", "ne",
                         "gt", "ge", "lt", "le", "abs", "add", "sub", "mul", "div"})  # fmt: skip
 MASKS = frozenset({"isna", "notna", "isnull", "notnull", "isin", "eq", "ne", "gt", "ge", "lt",
-                   "le", "duplicated", "between", "contains", "startswith", "endswith"})  # fmt: skip
+                   "le", "duplicated", "between", "contains", "startswith",
+                   "endswith"})  # fmt: skip
 #: Methods that keep some of the rows.
 SUBSETS = frozenset({"query", "head", "tail", "sample", "dropna", "drop_duplicates", "nlargest",
                      "nsmallest", "take", "xs", "get_group", "truncate", "filter"})  # fmt: skip

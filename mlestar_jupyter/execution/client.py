@@ -93,7 +93,7 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
                 await asyncio.wait({cells}, timeout=_LAST_WORDS)
             if not cells.done():
                 cells.cancel()
-                await asyncio.wait({cells})
+                await asyncio.gather(cells, return_exceptions=True)
                 self._progress.exit_code = kernel.exit_code
                 self._progress.log = kernel.log
                 raise DeadKernelError("the kernel ended")
@@ -105,13 +105,13 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
         self.kc = await self._kernel.connect()
         self.nb.metadata["language_info"] = self._kernel.language
         for index, cell in enumerate(self.nb.cells):
-            self._progress.cell = index
+            self._progress.block = cell.metadata.get("mlestar", {}).get("block", "")
             began = time.monotonic()
             self.nb_man.cell_start(cell, index)
             try:
                 await self.async_execute_cell(cell, index)
             except CellExecutionError as error:
-                self._progress.error = CellError(error.ename, error.evalue, error.traceback)
+                self._progress.error = _cell_error(cell, error)
                 self.nb_man.cell_exception(cell, index)
                 break
             except BaseException:
@@ -129,6 +129,13 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
         if not self._limit.admits(msg):
             return None
         return super().process_message(msg, cell, cell_index)
+
+
+def _cell_error(cell: Any, error: CellExecutionError) -> CellError:
+    # nbclient's own text repeats the cell and all that it printed.
+    shown = [output for output in cell.outputs if output.output_type == "error"]
+    traceback = "\n".join(shown[-1].traceback) if shown else ""
+    return CellError(error.ename, error.evalue, traceback)
 
 
 def _run_in_new_loop(start: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -28,12 +28,13 @@ class CellError:
 class Progress:
     """How far a notebook has come; the engine writes it, and it can be read when all went wrong.
 
-    ``cell`` is the index of the cell that is under way or was the last. ``error`` is what ended
-    the notebook there, ``exit_code`` how the kernel ended if it did so by itself, with ``log``.
+    ``block`` is the one that is under way or was the last: "" for the parameters, None before
+    the first cell. ``error`` is what ended the notebook there, ``exit_code`` how the kernel ended
+    if it did so by itself, with its ``log``.
     """
 
     notebook: Any = None
-    cell: int | None = None
+    block: str | None = None
     cell_seconds: float = 0.0
     error: CellError | None = None
     exit_code: int | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from mlestar_jupyter.candidate import Failure, Outcome
-from mlestar_jupyter.execution.engine import CellError, Progress
+from mlestar_jupyter.candidate import Failure, Outcome, Status
+from mlestar_jupyter.execution.engine import Progress
 from mlestar_jupyter.execution.limits import Reason
 from mlestar_jupyter.execution.outputs import plain, printed_score
 
@@ -14,30 +14,14 @@ _TRACEBACK = 10_000  # characters that are kept of a traceback's end
 # papermill puts its own cells around an error, with this tag.
 _ERROR_MARKER = "papermill-error-cell-tag"
 _SIGKILL = -9
+_MEMORY_ERRORS = ("MemoryError", "OutOfMemoryError")
 
 
-def judge(
-    progress: Progress, reason: Reason | None, *, limit: float, seconds: float
-) -> Outcome:
+def judge(progress: Progress, reason: Reason | None, *, limit: float, seconds: float) -> Outcome:
     """What the execution gave. ``reason`` is why it was ended from outside, if it was."""
-    outcome = Outcome("ok", seconds, progress.cell_seconds, printed=None)
-    block = _block(progress)
-    if reason == "cancelled":
-        return _with(outcome, "cancelled", None)
-    if reason == "timed_out":
-        where = "" if progress.cell is not None else ", before the first cell began"
-        message = f"not done within {limit:g} s{where}"
-        return _with(outcome, "timed_out", Failure(block, "TimeLimitExceeded", message))
-    if progress.exit_code is not None:
-        status = "out_of_memory" if _ran_out_of_memory(progress) else "failed"
-        failure = Failure(block, "KernelDied", _death(progress.exit_code), plain(progress.log))
-        return _with(outcome, status, failure)
-    error = progress.error
-    if error is not None and not _left_on_purpose(error):
-        status = "out_of_memory" if _is_memory_error(error) else "failed"
-        traceback = plain(error.traceback)[-_TRACEBACK:]
-        return _with(outcome, status, Failure(block, error.name, plain(error.message), traceback))
-    return Outcome("ok", seconds, progress.cell_seconds, printed=printed_score(progress.notebook))
+    status, failure = _verdict(progress, reason, limit)
+    printed = printed_score(progress.notebook) if status == "ok" else None
+    return Outcome(status, seconds, progress.cell_seconds, failure, printed)
 
 
 def stamp(notebook: Any, outcome: Outcome) -> None:
@@ -58,3 +42,40 @@ def stamp(notebook: Any, outcome: Outcome) -> None:
         mark = cell.metadata.get("papermill", {})
         if mark.get("status") == "completed" and mark.get("start_time") is None:
             mark["status"] = "pending"
+
+
+def _verdict(
+    progress: Progress, reason: Reason | None, limit: float
+) -> tuple[Status, Failure | None]:
+    block, error, code = progress.block or "", progress.error, progress.exit_code
+    if reason == "cancelled":
+        return "cancelled", None
+    if reason == "timed_out":
+        where = "" if progress.block is not None else ", before the first cell began"
+        return reason, Failure(block, "TimeLimitExceeded", f"not done within {limit:g} s{where}")
+    if code is not None:
+        ran_out = code == _SIGKILL or _speaks_of_memory(progress.log)
+        failure = Failure(block, "KernelDied", _death(code), plain(progress.log))
+        return "out_of_memory" if ran_out else "failed", failure
+    if error is None or (error.name == "SystemExit" and error.message in ("", "0", "None")):
+        return "ok", None  # a notebook may leave early on purpose
+    ran_out = error.name.endswith(_MEMORY_ERRORS) or _speaks_of_memory(error.message)
+    failure = Failure(block, error.name, plain(error.message), plain(error.traceback)[-_TRACEBACK:])
+    return "out_of_memory" if ran_out else "failed", failure
+
+
+def _speaks_of_memory(text: str) -> bool:
+    # What is left of a MemoryError behind C++, in worker processes, and of the system's own kill.
+    signs = ("MemoryError", "bad_alloc", "bad allocation", "SIGKILL", "out of memory")
+    return any(sign in text for sign in signs)
+
+
+def _death(code: int) -> str:
+    if code == _SIGKILL:
+        return "the kernel was killed by SIGKILL, as happens when memory runs out"
+    if code < 0:
+        try:
+            return f"the kernel was ended by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"the kernel was ended by signal {-code}"
+    return f"the kernel ended by itself with exit code {code}"

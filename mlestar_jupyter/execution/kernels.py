@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -30,14 +31,14 @@ _ARGUMENTS = (
 )
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _PATH_LIMIT = 100  # bytes that the path of a unix socket may have: 108 on Linux, 104 on macOS
-_LOG_TAIL = 4000  # bytes
+_LOG_TAIL = 8000  # bytes
 
 
 class Kernel:
     """An ``ipykernel`` process, its connection, and everything that it starts.
 
-    ``scratch`` takes its connection file, sockets and log. The kernel is started by ``sys.executable``,
-    not by the kernel spec of some name, so that it has the packages that its user has.
+    ``scratch`` takes its connection file, sockets and log. The kernel is started by
+    ``sys.executable``, not by the kernel spec of some name: it has the packages of its user.
     """
 
     def __init__(
@@ -57,10 +58,15 @@ class Kernel:
         self._sockets: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._client: AsyncKernelClient | None = None
+        self._is_closed = False
 
     def start(self) -> None:
         """Launch the process."""
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(self._file), *_ARGUMENTS]
+        # Where it crashed goes to the log as well: ipykernel takes stderr into the cell by a pipe,
+        # which nobody reads any more when the process has crashed.
+        lines = [f"__import__('faulthandler').enable(open({str(self._log)!r}, 'a'), False)"]
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(self._file)]
+        command += [*_ARGUMENTS, f"--IPKernelApp.exec_lines={lines!r}"]
         try:
             self._write_connection()
             with self._log.open("wb") as log:
@@ -68,8 +74,8 @@ class Kernel:
                 self._process = launch_kernel(
                     command,
                     stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
+                    stdout=log.fileno(),
+                    stderr=log.fileno(),
                     cwd=str(self._work),
                     env={**self._environment, MARK: self.tree.mark},
                 )
@@ -132,31 +138,30 @@ class Kernel:
 
     def close(self) -> None:
         """End every process of the kernel and give back its sockets. May be called twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.tree.kill()
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5.0)
         if self._client is not None:
             self._client.context.destroy(linger=0)
-            self._client = None
 
     def _write_connection(self) -> None:
         path = self._scratch / "k"
         has_unix_sockets = os.name == "posix" and len(os.fsencode(path)) + 3 <= _PATH_LIMIT
-        _, connection = write_connection_file(
-            str(self._file),
-            key=uuid.uuid4().hex.encode(),
-            # No TCP ports where that can be: other users of the machine could reach them.
-            **({"transport": "ipc", "ip": str(path)} if has_unix_sockets else {}),
-        )
-        if has_unix_sockets:
-            ports = (connection[f"{channel}_port"] for channel in _CHANNELS)  # type: ignore[literal-required, unused-ignore]
-            self._sockets = [Path(f"{path}-{port}") for port in ports]
+        key = uuid.uuid4().hex.encode()
+        if not has_unix_sockets:
+            write_connection_file(str(self._file), key=key)
+            return
+        # No TCP ports where that can be: other users of the machine could reach them.
+        write_connection_file(str(self._file), key=key, transport="ipc", ip=str(path))
+        connection = json.loads(self._file.read_text())
+        self._sockets = [Path(f"{path}-{connection[f'{name}_port']}") for name in _CHANNELS]
 
 
-async def _receive(
-    channel: Any, request: str, kind: str, seconds: float
-) -> dict[str, Any] | None:
+async def _receive(channel: Any, request: str, kind: str, seconds: float) -> dict[str, Any] | None:
     """The next message of this kind that belongs to the request; None when none comes in time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds

@@ -29,25 +29,33 @@ class ProcessTree:
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
         self._root: psutil.Process | None = None
+        self._is_felled = False
 
     def plant(self, pid: int) -> None:
-        """Say which process is the kernel."""
-        with contextlib.suppress(psutil.Error):
-            self._root = psutil.Process(pid)
+        """Say which process is the kernel, as soon as it was started."""
+        self._root = _process(pid)
+        if self._is_felled:  # while it was being started, so that it could not be seen yet
+            self.kill()
 
     def members(self) -> set[psutil.Process]:
         """The processes of the tree that are alive."""
-        found: set[psutil.Process] = set()
-        marked = [_process(pid) for pid in psutil.pids() if self._is_marked(pid)]
-        for process in (self._root, *marked):
-            if process is not None and process not in found:
-                found.add(process)
-                with contextlib.suppress(psutil.Error):
-                    found.update(process.children(recursive=True))
-        return {process for process in found if _is_alive(process)}
+        pids = psutil.pids()
+        found = {pid for pid in pids if self._is_marked(pid)}
+        found |= {self._root.pid} if self._root is not None and self._root.is_running() else set()
+        children: dict[int, list[int]] = {}
+        for pid in pids:
+            children.setdefault(_parent(pid), []).append(pid)
+        unseen = list(found)
+        while unseen:
+            fresh = [child for child in children.get(unseen.pop(), ()) if child not in found]
+            found.update(fresh)
+            unseen += fresh
+        processes = {process for pid in found if (process := _process(pid)) is not None}
+        return {process for process in processes if _is_alive(process)}
 
     def kill(self) -> None:
         """End them all. They are stopped first, so that none can start another meanwhile."""
+        self._is_felled = True
         stopped: set[psutil.Process] = set()
         while fresh := self.members() - stopped:
             _signal(fresh, psutil.Process.suspend)
@@ -63,7 +71,7 @@ class ProcessTree:
 
     def _is_marked(self, pid: int) -> bool:
         try:
-            if sys.platform == "linux":  # seven times as fast as psutil's way
+            if sys.platform == "linux":  # several times as fast as psutil's way
                 mark = f"{MARK}={self.mark}".encode()
                 return mark in Path(f"/proc/{pid}/environ").read_bytes()
             return bool(psutil.Process(pid).environ().get(MARK) == self.mark)
@@ -112,6 +120,16 @@ def _process(pid: int) -> psutil.Process | None:
         return None
 
 
+def _parent(pid: int) -> int:
+    try:
+        if sys.platform == "linux":
+            # The name, in parentheses, may hold anything; state and parent come after it.
+            return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        return int(psutil.Process(pid).ppid())
+    except (psutil.Error, OSError):
+        return -1
+
+
 def _is_alive(process: psutil.Process) -> bool:
     # A zombie has ended; only its parent, which need not be us, can make it go away.
     try:
@@ -127,9 +145,7 @@ def _is_tracker(process: psutil.Process) -> bool:
         return False
 
 
-def _signal(
-    processes: Iterable[psutil.Process], send: Callable[[psutil.Process], object]
-) -> None:
+def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], object]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError):
             send(process)
@@ -138,5 +154,7 @@ def _signal(
 def _wait(processes: Iterable[psutil.Process], seconds: float) -> None:
     until = time.monotonic() + seconds
     left = list(processes)
-    while (left := [process for process in left if _is_alive(process)]) and time.monotonic() < until:
+    while (
+        left := [process for process in left if _is_alive(process)]
+    ) and time.monotonic() < until:
         time.sleep(0.005)

@@ -16,7 +16,7 @@ TAIL = 20_000
 
 _SCORE = re.compile(
     r"Final Validation Performance\s*:\s*(?:np\.float\d*\()?"
-    r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w.]|,\d)|\S*)",
+    r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?!\w|\.\w|,\d)|\S*)",
     re.IGNORECASE,
 )
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
@@ -47,6 +47,9 @@ class OutputLimit:
             case "display_data" | "execute_result" | "update_display_data":
                 self._data += sum(len(str(value)) for value in content["data"].values())
                 return self._data <= DATA
+            case "clear_output":
+                self._reset()
+                return True
             case _:
                 return True
 

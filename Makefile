@@ -1,0 +1,74 @@
+# `make` alone lists the targets. Everything is installed into .venv, nothing outside this folder.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Tests that start kernels fill two cores; `make test JOBS=0` runs them one after another.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-slow check lab clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /|/' \
+	  | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.installed-demo ## run the quickstart notebook and show what came out (about 4 minutes)
+	@rm -rf demo/run demo/quickstart.ipynb demo/run-solution.ipynb
+	@mkdir -p demo
+	@echo "running example_notebooks/quickstart.ipynb in demo/ (about 4 minutes)"
+	@env -u MPLBACKEND JUPYTER_PREFER_ENV_PATH=1 $(BIN)/papermill \
+	  example_notebooks/quickstart.ipynb demo/quickstart.ipynb \
+	  --cwd demo --kernel python3 $(PARAMETERS)
+	@echo
+	@$(BIN)/mlestar status demo/run
+	@echo
+	@echo "the quickstart with its outputs   demo/quickstart.ipynb"
+	@echo "the finished notebook             demo/run/finished.ipynb"
+	@echo "the submission                    demo/run/submission.csv"
+
+test: check ## what must pass before a commit: check, then all tests but the slow ones
+	$(PYTEST) -m "not slow"
+
+test-all: check ## check, then all tests
+	$(PYTEST)
+
+test-slow: $(VENV)/.installed-test ## the slow tests alone, up to the first that fails
+	$(PYTEST) -m slow --maxfail 1
+
+check: $(VENV)/.installed-test ## ruff, formatting, mypy, the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(VENV)/.installed-lab ## open the quickstart in JupyterLab, as a copy in demo/lab
+	@mkdir -p demo/lab
+	@test -e demo/lab/quickstart.ipynb || cp example_notebooks/quickstart.ipynb demo/lab/
+	env -u MPLBACKEND JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab demo/lab/quickstart.ipynb
+
+clean: ## take away .venv, demo and all caches
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find mlestar_jupyter tests example_notebooks docs -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp is newer than pyproject.toml when its extras are installed.
+$(VENV)/.installed-demo: EXTRAS = boost,examples
+$(VENV)/.installed-test: EXTRAS = test,examples
+$(VENV)/.installed-lab: EXTRAS = boost,examples,lab
+
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/.created
+	@echo "installing mlestar-jupyter[$(EXTRAS)] into $(VENV) (a minute or two the first time)"
+	@$(PIP) --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -c 'import lightgbm' || \
+	  { echo 'LightGBM does not load. On Debian: apt-get install -y libgomp1'; exit 1; }
+	@touch $@
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo 'No virtual environment. On Debian: apt-get install -y python3-venv'; exit 1; }
+	@touch $@

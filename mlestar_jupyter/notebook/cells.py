@@ -1,0 +1,168 @@
+"""What happened in a run as notebook cells: a candidate, an ablation study, the model cards."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.notebook.markdown import code, escape, link, one_line, quote, signed, table
+from mlestar_jupyter.run import Run
+from mlestar_jupyter.score import format_number
+from mlestar_jupyter.settings import format_seconds
+from mlestar_jupyter.solution import Block, block_cell, markdown_cell
+
+#: Printed text and single outputs beyond these sizes would make a notebook slow to open.
+PRINTED_AT_MOST, OUTPUT_AT_MOST = 10_000, 1_000_000
+#: Needs a kernel behind it; without one a front end shows an error in its place.
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def cell_id(run: Run, *parts: str) -> str:
+    """An id that is the same whenever a cell is made again, and differs between runs."""
+    # Not the path: a run may be moved. When it began tells runs of one name apart.
+    began = run.events[0].at if run.events else 0.0
+    key = hashlib.sha256(f"{run.folder.name} {began}".encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(("m" + key, *parts)))
+    if len(name) <= 64:
+        return name
+    return f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def text_cell(run: Run, text: str, *parts: str, **metadata: Any) -> NotebookNode:
+    """A Markdown cell of this run, with an id made of ``parts``."""
+    return markdown_cell(text, cell_id(run, *parts), run=run.folder.name, **metadata)
+
+
+def candidate_cells(run: Run, candidate: Candidate, parent: Candidate | None) -> list[NotebookNode]:
+    """A candidate as cells: a heading that folds, then the blocks that differ from its parent's.
+
+    Blocks carry what they gave when fold 1 was executed. Ids are the same at each call, so that
+    cells that are inserted twice are one.
+    """
+    heading = text_cell(
+        run, candidate_heading(run, candidate, parent), candidate.id, candidate=candidate.id
+    )
+    cells = [heading]
+    solution = candidate.solution
+    executed = _executed(run, candidate) if candidate.is_scored else {}
+    for name in solution.changed(None if parent is None else parent.solution):
+        block = Block(name, solution.source(name))
+        cell = block_cell(block, run=run.folder.name, candidate=candidate.id)
+        cell.id = cell_id(run, candidate.id, name)
+        before = executed.get(name)
+        if before is not None and before.source.strip() == block.source.strip():
+            cell.outputs = [_light(output) for output in before.outputs]
+            cell.execution_count = before.execution_count
+        cells.append(cell)
+    return cells
+
+
+def candidate_heading(run: Run, candidate: Candidate, parent: Candidate | None) -> str:
+    """A candidate in words: stage, id, title, score, gain, seconds, status, plan."""
+    block = f" {code(candidate.block)}" if candidate.block else ""
+    title = escape(candidate.solution.title or "without a title", 120)
+    facts = [f"**{score_words(run, candidate)}**"]
+    if parent is not None and (gain := gain_over(candidate, parent)) is not None:
+        facts.append(f"gain {signed(gain)} over {parent.id}")
+    facts.append(format_seconds(candidate.seconds))
+    facts.append(candidate.status.replace("_", " "))
+    if candidate.debug_rounds:
+        rounds = "round" if candidate.debug_rounds == 1 else "rounds"
+        facts.append(f"{candidate.debug_rounds} debug {rounds}")
+    parts = [f"### {candidate.id} · {candidate.stage}{block} · {title}", " · ".join(facts)]
+    if candidate.reason:
+        parts.append(f"Reason: {escape(candidate.reason)}")
+    if candidate.plan:
+        parts.append(quote(candidate.plan))
+    return "\n\n".join(parts)
+
+
+def score_words(run: Run, candidate: Candidate) -> str:
+    """``rmse 54.12 ± 0.8``, or that there is no score."""
+    if candidate.score is None:
+        return "no score"
+    return f"{escape(run.task.metric.name)} {candidate.score}"
+
+
+def gain_over(candidate: Candidate, other: Candidate | None) -> float | None:
+    """How much better a candidate is than another; None unless both have a score."""
+    if candidate.score is None or other is None or other.score is None:
+        return None
+    return candidate.score.gain_over(other.score)
+
+
+def study_words(run: Run, study: Mapping[str, Any]) -> str:
+    """An ablation study: the measured table, the largest gain first, then the summary."""
+    results = sorted(study["results"], key=_by_gain)
+    metric = escape(run.task.metric.name)
+    rows = [
+        [
+            code(result["block"]),
+            escape(result["change"]),
+            "failed" if result["score"] is None else format_number(result["score"]),
+            signed(result["gain"]),
+            format_seconds(result["seconds"]),
+            result["candidate"],
+        ]
+        for result in results
+    ]
+    headers = ["block", "without", f">{metric}", ">gain of the block", ">time", "candidate"]
+    parts = [table(headers, rows) if rows else "No variant could be measured."]
+    if str(study.get("summary", "")).strip():
+        parts.append(quote(str(study["summary"])))
+    return "\n\n".join(parts)
+
+
+def cards_words(cards: Sequence[Mapping[str, Any]]) -> str:
+    """The model cards that were retrieved, as a table."""
+    rows = [
+        [f"**{escape(card['name'])}**", escape(card["reason"]), link(str(card.get("source", "")))]
+        for card in cards
+    ]
+    return table(["model", "why", "source"], rows)
+
+
+def _by_gain(result: Mapping[str, Any]) -> float:
+    return float("inf") if result["gain"] is None else -result["gain"]
+
+
+def _executed(run: Run, candidate: Candidate) -> dict[str, NotebookNode]:
+    """The executed cells of a candidate's first fold, by block; {} when they cannot be read."""
+    label = "all" if run.task.is_self_scored else "fold-1"
+    try:
+        path = run.candidate_folder(candidate.id) / f"{label}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for cell in notebook.cells:
+        block = cell.metadata.get("mlestar", {}).get("block")
+        if cell.cell_type == "code" and block:
+            found[block] = cell
+    return found
+
+
+def _light(output: NotebookNode) -> NotebookNode:
+    """An output without what would weigh a notebook down."""
+    light = NotebookNode(output)
+    if light.output_type == "stream" and len(light.text) > PRINTED_AT_MOST:
+        light.text = "…\n" + light.text[-PRINTED_AT_MOST:]
+    if "data" in light:
+        kept = {
+            kind: value
+            for kind, value in light.data.items()
+            if kind != _WIDGET and len(str(value)) <= OUTPUT_AT_MOST
+        }
+        light.data = NotebookNode(kept or {"text/plain": "(output left out: too large)"})
+    return light
+
+
+def plan_words(candidate: Candidate, most: int = 160) -> str:
+    """What a candidate is about, in one line: its plan, or else its title."""
+    return one_line(candidate.plan or candidate.solution.title or candidate.stage, most)

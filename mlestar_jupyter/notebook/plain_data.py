@@ -1,0 +1,309 @@
+"""Where the data of a task lies and how it is read and written, as plain code.
+
+What a solution reads in the finished notebook must be what it read when it was judged. So a file
+is used in place only if staging would have given the same one; else the notebook writes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import textwrap
+import zipfile
+import zlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlestar_jupyter.run import Run
+from mlestar_jupyter.tables import DELIMITERS, read_text, table_suffix
+from mlestar_jupyter.validation import SEALED
+
+#: Where the finished notebook keeps the files that it has to write for the solution. A folder of
+#: its own, so that nobody's train.csv is overwritten.
+PREPARED = "prepared"
+_READERS = {
+    ".parquet": "read_parquet", ".feather": "read_feather", ".jsonl": "read_json",
+    ".ndjson": "read_json", ".xlsx": "read_excel", ".xls": "read_excel",
+}  # fmt: skip
+#: Without a test, so many rows of train stand in for it (as in staging).
+STAND_IN = 100
+
+
+def literal(value: Any) -> str:
+    """A value as Python source, strings in double quotes."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(literal(v) for v in value) + "]"
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, bool | int | float | None) and value == value:
+        return repr(value)
+    return 'float("nan")' if isinstance(value, float) else literal(str(value))
+
+
+def filled(entries: Sequence[str]) -> str:
+    """Entries of a list or dict as indented lines, as many on each as fit."""
+    lines: list[str] = []
+    for entry in entries:
+        if lines and len(lines[-1]) + len(entry) < 94:
+            lines[-1] += f" {entry},"
+        else:
+            lines.append(f"    {entry},")
+    return "\n".join(lines)
+
+
+def in_folder(name: str) -> str:
+    """Source of the path of a file in ``task_folder``."""
+    return "f" + literal("{task_folder}/" + name.replace("{", "{{").replace("}", "}}"))
+
+
+def write_code(frame: str, staged: str, where: str) -> str:
+    """Source that writes a DataFrame in the format that ``staged`` names."""
+    suffix = Path(staged).suffix
+    if suffix not in DELIMITERS:
+        return f"{frame}.to_parquet({where}, index=False)"
+    return f"{frame}.to_csv({where}, index=False{_separator(suffix)})"
+
+
+def look_code(staged: str, where: str) -> str:
+    """Source that reads what a solution reads, in the format that ``staged`` names."""
+    suffix = Path(staged).suffix
+    if suffix not in DELIMITERS:
+        return f"pd.read_parquet({where})"
+    return f"pd.read_csv({where}{_separator(suffix)})"
+
+
+class TableFile:
+    """One table of the task: a file beside the others, and the name it is staged under."""
+
+    def __init__(self, path: Path, staged: str) -> None:
+        self.path = path
+        self.staged = staged
+        self.where = in_folder(path.name)
+        self._suffix = table_suffix(path) or ".csv"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether solutions get it as text, each value as it was written."""
+        return Path(self.staged).suffix in DELIMITERS
+
+    @cached_property
+    def is_direct(self) -> bool:
+        """Whether a solution that is given the file itself sees what staging would give it."""
+        if self.path.suffix != Path(self.staged).suffix:
+            return False
+        return not (self._has_index if self._suffix == ".parquet" else self._has_windows_breaks)
+
+    @cached_property
+    def _has_index(self) -> bool:
+        """Whether pandas would take columns of the Parquet file for an index."""
+        import pandas as pd
+
+        return not isinstance(pd.read_parquet(self.path, columns=[]).index, pd.RangeIndex)
+
+    @cached_property
+    def _has_windows_breaks(self) -> bool:
+        """Whether quoted values may hold CR LF, which staging makes LF."""
+        text = read_text(self.path)
+        return '"' in text and "\r\n" in text
+
+    @property
+    def _packed(self) -> str:
+        """``.gz`` or ``.zip`` if it is packed, else ""."""
+        suffix = self.path.suffix.lower()
+        return suffix if suffix in (".gz", ".zip") else ""
+
+    @property
+    def imports(self) -> set[str]:
+        """The modules beside pandas that the code below needs."""
+        return {"gzip"} if self._packed == ".gz" else {"zipfile"} if self._packed else set()
+
+    def as_staged(self) -> str:
+        """Source that reads all rows as staging keeps them: text as text."""
+        if not self.is_text:
+            return self.typed()
+        options = f"{_separator(self._suffix)}, dtype=str, keep_default_na=False"
+        return f"pd.read_csv({self._opened(text=self._has_windows_breaks)}{options})"
+
+    def typed(self, columns: Sequence[str] | None = None) -> str:
+        """Source that reads all rows, or only some columns, with types."""
+        chosen = None if columns is None else literal(list(dict.fromkeys(columns)))
+        if self._suffix in DELIMITERS:
+            usecols = "" if chosen is None else f", usecols={chosen}"
+            separator = _separator(self._suffix)
+            return f"pd.read_csv({self._opened()}{separator}{usecols}, low_memory=False)"
+        lines = ", lines=True" if "json" in _READERS[self._suffix] else ""
+        whole = f"pd.{_READERS[self._suffix]}({self._opened()}{lines})"
+        if self._suffix == ".parquet" and self._has_index:
+            whole += ".reset_index()"
+        elif self._suffix == ".parquet" and chosen is not None:
+            return f"pd.read_parquet({self._opened()}, columns={chosen})"
+        whole += ".rename(columns=str)" if "excel" in whole else ""
+        return whole if chosen is None else f"{whole}[{chosen}]"
+
+    def _opened(self, *, text: bool = False) -> str:
+        """Source of what a reader of pandas is given."""
+        if self._packed == ".gz":
+            mode = ', "rt", encoding="utf-8-sig"' if text else ""
+            return f"gzip.open({self.where}{mode})"
+        if self._packed == ".zip":
+            with zipfile.ZipFile(self.path) as archive:
+                names = [n for n in archive.namelist() if table_suffix(Path(n))]
+                name = next(n for n in names if "__MACOSX" not in n)
+            return f"zipfile.ZipFile({self.where}).open({literal(name)})"
+        # A text file that is opened as such has its line breaks made LF, as staging does.
+        return f'open({self.where}, encoding="utf-8-sig")' if text else self.where
+
+
+class TaskData:
+    """The tables of a run's task, for the code of a finished notebook or a script."""
+
+    def __init__(self, run: Run) -> None:
+        source, staged = run.task.source, run.staging.parameters
+        self.run = run
+        self.task = run.task
+        self.staged = {name: str(value) for name, value in staged.items()}
+        paths = [p for p in (source.train, source.test, source.sample) if p is not None]
+        self.folder = source.folder or paths[0].parent
+        self.train = self._table(source.train, "train_path")
+        self.test = self._table(source.test, "test_path")
+        self.sample = self._table(source.sample, "sample_path")
+
+    def _table(self, path: Path | None, parameter: str) -> TableFile | None:
+        return None if path is None else TableFile(path, self.staged[parameter])
+
+    @property
+    def leaves_rows_out(self) -> bool:
+        """Whether rows of train are sealed or have no target, so that no fit may use them."""
+        return bool((self.run.validation.fold_of >= SEALED).any())
+
+    @property
+    def hidden(self) -> list[str]:
+        """The columns of train that rows to predict do not have."""
+        return [c for c in self.task.train.columns if c not in self.task.features]
+
+    def features_of(self, frame: str) -> str:
+        """Source of a DataFrame's columns that rows to predict have, in the order of test."""
+        kept = [c for c in self.task.train.columns if c in self.task.features]
+        if kept == list(self.task.features):
+            return f"{frame}.drop(columns={literal(self.hidden)})"
+        return f"{frame}[{literal(self.task.features)}]"
+
+    @property
+    def answer_columns(self) -> list[str]:
+        """The columns that grading needs: the target, and the id if there is one."""
+        task = self.task
+        has_id = task.id_column is not None and task.id_column in task.train.columns
+        return [task.id_column, task.target] if has_id and task.id_column else [task.target]
+
+    def form(self, rows: str) -> str:
+        """Source of the sample submission for a DataFrame of rows (as ``Staging.sample``)."""
+        task = self.task
+        entries = []
+        is_sized = False
+        for name in task.sample_columns:
+            if name == task.id_column and name in self.answer_columns:
+                value, is_sized = f"{rows}[{literal(name)}]", True
+            elif name == "row" and task.id_column is None and name not in task.features:
+                value, is_sized = f"range(len({rows}))", True
+            elif task.sample is not None and name in task.sample.columns:
+                value = literal(task.sample[name].iloc[0])
+            else:
+                value = "0"
+            entries.append(f"{literal(name)}: {value}")
+        size = "" if is_sized else f", index=range(len({rows}))"
+        return f"pd.DataFrame({{{', '.join(entries)}}}{size})"
+
+    def parameters(self) -> dict[str, str]:
+        """Source of each parameter for a fit on all rows, by name."""
+        values: dict[str, Any] = {**self.run.staging.parameters, "seed": self.run.settings.seed}
+        sources = {name: literal(value) for name, value in values.items()}
+        sources["data_dir"] = "task_folder"
+        sources["predictions_path"] = literal(
+            "submission.csv" if self.test is not None else "predictions.csv"
+        )
+        if self.train is not None:
+            for name in ("train_path", "test_path", "sample_path"):
+                sources[name] = self._path(name)
+        return sources
+
+    def _path(self, parameter: str) -> str:
+        direct = {
+            "train_path": None if self.leaves_rows_out else self.train,
+            "test_path": self.test,
+            "sample_path": self.sample if self.test is not None else None,
+        }[parameter]
+        if direct is not None and direct.is_direct:
+            return direct.where
+        return literal(f"{PREPARED}/{self.staged[parameter]}")
+
+    def preparation(self) -> str:
+        """Source that writes the files that a solution cannot be given as they are; "" if none."""
+        if self.train is None:
+            return ""
+        lines: list[str] = []
+        imports: set[str] = set()
+        parameters = self.parameters()
+        needed = [n for n in ("train_path", "test_path", "sample_path") if PREPARED in parameters[n]]
+        if "train_path" in needed or self.test is None:
+            imports |= self.train.imports
+            lines.append(f"train = {self.train.as_staged()}")
+            if self.leaves_rows_out:
+                lines.append("# No fit may use rows that are sealed (254) or have no target (255).")
+                lines.append("train = train[fold_of < 254]")
+        if "train_path" in needed:
+            lines.append(write_code("train", self.train.staged, parameters["train_path"]))
+        if "test_path" in needed:
+            lines += self._prepare_test(parameters["test_path"])
+            imports |= self.test.imports if self.test else set()
+        if "sample_path" in needed:
+            lines += self._prepare_sample(parameters["sample_path"])
+            imports |= self.sample.imports if self.sample else set()
+        if not lines:
+            return ""
+        standard = [*(f"import {name}" for name in sorted(imports)), "from pathlib import Path"]
+        make = f"Path({literal(PREPARED)}).mkdir(exist_ok=True)"
+        return "\n".join([*standard, "", "import pandas as pd", "", make, *lines])
+
+    def _prepare_test(self, where: str) -> list[str]:
+        staged = self.staged["test_path"]
+        if self.test is not None:
+            return [write_code(self.test.as_staged(), staged, where)]
+        return [
+            "# There are no rows to predict: the first ones stand in, so that all cells run.",
+            write_code(self.features_of(f"train.head({STAND_IN})"), staged, where),
+        ]
+
+    def _prepare_sample(self, where: str) -> list[str]:
+        if self.test is None:
+            return [write_code(self.form(f"train.head({STAND_IN})"), "sample.csv", where)]
+        if self.sample is not None:
+            return [write_code(self.sample.typed(), "sample.csv", where)]
+        rows = self.test.typed(self.answer_columns[:-1] or None)
+        return [f"test = {rows}", write_code(self.form("test"), "sample.csv", where)]
+
+
+def fold_code(run: Run) -> str:
+    """Source of ``fold_of``, one number a row of train, in a compact form."""
+    numbers = np.ascontiguousarray(run.validation.fold_of, dtype=np.uint8)
+    packed = base64.b64encode(zlib.compress(numbers.tobytes(), 9)).decode()
+    lines = "\n".join(textwrap.wrap(packed, 96))
+    return f'''\
+import base64
+import zlib
+
+import numpy as np
+
+# One number for each row of train: which fold holds it out.
+packed_folds = """
+{lines}
+"""
+fold_of = np.frombuffer(zlib.decompress(base64.b64decode(packed_folds)), dtype=np.uint8)'''
+
+
+def _separator(suffix: str) -> str:
+    return ', sep="\\t"' if DELIMITERS[suffix] == "\t" else ""

@@ -1,0 +1,139 @@
+"""The budget is hard: nothing begins that cannot land, and a stop stops everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlestar_jupyter.algorithm.budget import STAGE_ENDS, Budget, OutOfTime, Stopped
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def begins(budget: Budget, stage: str, expected: float = 0.0) -> bool:
+    try:
+        budget.check(stage, expected)
+    except OutOfTime:
+        return False
+    return True
+
+
+def test_time_runs_down(clock):
+    budget = Budget(600, clock)
+    assert budget.left == 600
+    assert budget.reserve == 60
+    assert budget.search_left == 540
+    clock.now = 200
+    assert (budget.left, budget.search_left) == (400, 340)
+    clock.now = 700
+    assert budget.left == -100
+
+
+def test_a_short_run_keeps_back_some_seconds_all_the_same(clock):
+    assert Budget(20, clock).reserve == 6
+
+
+def test_each_stage_ends_before_the_next_and_all_before_the_reserve(clock):
+    budget = Budget(1000, clock)
+    order = ["initialize", "merge", "refine", "ensemble"]
+    assert list(STAGE_ENDS) == order
+    ends = []
+    for stage in order:
+        clock.now = 0.0
+        while begins(budget, stage):
+            clock.now += 1
+        ends.append(clock.now)
+    assert ends == sorted(set(ends))
+    assert ends[-1] == 1000 - budget.reserve
+
+
+def test_a_stage_of_another_name_may_use_the_whole_search(clock):
+    budget = Budget(100, clock)
+    clock.now = 89.9
+    assert begins(budget, "elsewhere")
+    clock.now = 90
+    assert not begins(budget, "elsewhere")
+
+
+def test_what_would_surely_be_cut_off_does_not_begin(clock):
+    budget = Budget(600, clock)
+    clock.now = 400
+    assert begins(budget, "refine", expected=100)
+    assert begins(budget, "refine", expected=199)
+    assert not begins(budget, "refine", expected=201)
+
+
+def test_nothing_begins_in_the_reserved_slice(clock):
+    budget = Budget(600, clock)
+    clock.now = 541
+    for stage in STAGE_ENDS:
+        assert not begins(budget, stage)
+        assert budget.stage_left(stage) < 0
+
+
+def test_a_slow_incumbent_moves_the_end_of_the_search_forward(clock):
+    budget = Budget(600, clock)
+    budget.keep_back(120)
+    assert budget.reserve == 120
+    assert budget.search_left == 480
+    clock.now = 490
+    assert not begins(budget, "ensemble")
+
+
+def test_a_fast_incumbent_gives_time_back_but_never_all(clock):
+    budget = Budget(600, clock)
+    budget.keep_back(1)
+    assert budget.reserve == 30
+    short = Budget(40, clock)
+    short.keep_back(0)
+    assert short.reserve == 6
+
+
+def test_never_more_than_half_is_kept_back(clock):
+    budget = Budget(600, clock)
+    budget.keep_back(10_000)
+    assert budget.reserve == 300
+    tiny = Budget(10, clock)
+    tiny.keep_back(1)
+    assert tiny.reserve == 5
+
+
+def test_a_budget_without_stages_is_all_for_what_was_asked(clock):
+    budget = Budget(100, clock, staged=False)
+    budget.keep_back(40)
+    assert budget.reserve == 0
+    clock.now = 99
+    assert begins(budget, "initialize")
+    clock.now = 100
+    assert not begins(budget, "initialize")
+
+
+def test_a_stop_ends_every_stage_at_once(clock):
+    budget = Budget(600, clock)
+    assert not budget.is_stopped
+    assert begins(budget, "initialize")
+    budget.stop()
+    assert budget.is_stopped
+    for stage in STAGE_ENDS:
+        with pytest.raises(Stopped):
+            budget.check(stage)
+
+
+def test_a_stop_is_told_apart_from_the_end_of_the_time(clock):
+    budget = Budget(600, clock)
+    clock.now = 1000
+    with pytest.raises(OutOfTime) as caught:
+        budget.check("refine")
+    assert not isinstance(caught.value, Stopped)
