@@ -85,16 +85,18 @@ def build_parser() -> Parser:
 
 
 def _run(arguments: Any) -> int:
-    from mlestar_jupyter.api import new_folder, prepare
+    from mlestar_jupyter.api import Given
     from mlestar_jupyter.session import Session
 
     values = vars(arguments)
     settings = to_settings(values)
-    overrides = to_overrides(values)
-    task, frames, _, _ = prepare(
-        arguments.task, None, None, arguments.description, None, settings.seconds, overrides, {}
+    given = Given(
+        arguments.task,
+        description=arguments.description,
+        overrides=to_overrides(values),
+        out=arguments.out,
     )
-    folder = arguments.out or new_folder(task.name)
+    task, frames, folder = given.understand()
     progress = Progress(settings.seconds)
     with Session.start(task, settings, folder, began=_BEGAN, frames=frames) as session:
         return progress.follow(session)

@@ -12,8 +12,8 @@ from mlestar_jupyter.algorithm import ablation, pipeline
 from mlestar_jupyter.algorithm.budget import Budget, Stopped
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
+from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.delivery import finish, write_finished
@@ -64,6 +64,8 @@ class Session:
         self.run = run
         self.agents = agents or make_agents(run.settings.agents)
         self.executor = executor or make_executor(run.settings.jobs)
+        endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
+        self._ended_before = endings[-1] if endings else "stopped"
         self.tick: Callable[[], None] = lambda: None
         self.notebook = RunNotebook(run)
         run.listeners.append(self.notebook)
@@ -125,6 +127,9 @@ class Session:
         """End what is under way, write run.ipynb and give the run's lock back."""
         self.context.close()
         self.executor.close()
+        if not self.run.state.ended:
+            # Work that was asked for after the end, or that was given up, leaves a run as it was.
+            self.run.emit("run_finished", reason=self._ended_before)
         self.notebook.flush()
         self.run.close()
 

@@ -121,6 +121,8 @@ def _function(flow: Flow, symbol: str, arguments: Arguments) -> Value:
             return first.but(kind="frame", leaky=kept, exact=False)
         case "factorize" if first is not None:
             return container([first.but(kind="", leaky=frozenset(), exact=False), Value()])
+        case "unique" if first is not None:
+            return frames.distinct(first)
         case "zip":
             return _zipped(args)
         case "enumerate" if first is not None:

@@ -113,7 +113,7 @@ class _Mentions:
             case ast.Call(func=ast.Attribute(value=base, attr=name), args=args):
                 if name in _LISTINGS and any(map(_names_data, (base, *args))):
                     # With no word in it the pattern is "*", or there is none: all is listed.
-                    pieces = [part for a in (base, *args) for part in ast.walk(a)]
+                    pieces: list[ast.AST] = [p for a in (base, *args) for p in ast.walk(a)]
                     texts = [p.value for p in pieces if isinstance(p, ast.Constant)]
                     self.lists_all |= not any(re.search(r"\w", str(text)) for text in texts)
 

@@ -46,6 +46,8 @@ class Flow:
         self.shared: set[str] = set()
         self.split_loops = 0
         self.quiet = 0
+        #: How many conditions that are not known stand around, in functions.
+        self.doubts = 0
         self.scope = Scope({name: Value(const=f"<{name}>") for name in DEFAULT_PARAMETERS})
         self.scope.names["seed"] = Value()
         self._functions: list[Function] = []
@@ -59,16 +61,21 @@ class Flow:
         for block in solution.blocks:
             tree = parse(block.source)
             self.block = block.name
-            self.quiet = self.split_loops = 0
+            self.quiet = self.split_loops = self.doubts = 0
             # An expression too long to follow is not judged.
             with contextlib.suppress(RecursionError):
                 if tree is not None:
                     statements.walk(self, tree.body)
-        self.quiet = self.split_loops = 0
+        self.quiet = self.split_loops = self.doubts = 0
         for function in list(self._functions):
             if not function.called:
                 with contextlib.suppress(RecursionError):
                     self.call(function, [], {})
+
+    @property
+    def in_function(self) -> bool:
+        """Whether a function is under way."""
+        return bool(self._calls)
 
     def place(self, tree: ast.expr | ast.stmt) -> Place:
         """The line of the present block where ``tree`` stands."""

@@ -79,6 +79,7 @@ def fit(flow: Flow, estimator: Value, arguments: Arguments) -> Value:
         Fitted(
             flow.place(arguments.tree), name, estimator.but(), data.but(),
             united([answers]).but() if answers is not None else Value(),
+            certain=not flow.doubts,
         )
     )  # fmt: skip
     if name == "fit_resample":
@@ -101,6 +102,7 @@ def fit_by_function(flow: Flow, name: str, arguments: Arguments) -> Value:
         Fitted(
             flow.place(arguments.tree), name, estimator.but(), data.but(),
             united([answers]).but() if answers is not None else Value(),
+            certain=not flow.doubts,
         )
     )  # fmt: skip
     return Value(rows=data.rows, sure=data.sure, part=data.part) if "predict" in name else Value()
@@ -111,8 +113,12 @@ def wrap(flow: Flow, arguments: Arguments) -> Value:
     given = united([arguments.get(0, *_DATA) or Value()])
     answers = united([arguments.get(1, *_ANSWERS) or Value()])
     everything = Value(takes_all=True)
-    place = flow.place(arguments.tree)
-    flow.see(Fitted(place, arguments.name, everything, given.but(), answers.but(), trains=False))
+    flow.see(
+        Fitted(
+            flow.place(arguments.tree), arguments.name, everything, given.but(), answers.but(),
+            certain=not flow.doubts, trains=False,
+        )
+    )  # fmt: skip
     return Value(rows=given.rows, sure=given.sure, part=given.part, wide=given.wide)
 
 

@@ -34,7 +34,8 @@ def evaluate(flow: Flow, tree: ast.expr) -> Value:
             found = flow.scope.find(name)
             return found if found is not None else Value(symbol=ALIASES.get(name, name))
         case ast.Constant(value=const):
-            return Value(const=const if isinstance(const, str | int | float) else None)
+            known = const if isinstance(const, str | int | float) else None
+            return Value(const=known, is_none=const is None)
         case ast.JoinedStr(values=pieces):
             return _formatted(flow, pieces)
         case ast.FormattedValue(value=inner):
@@ -130,8 +131,7 @@ def truth(flow: Flow, tree: ast.expr) -> bool | None:
         case ast.Constant(value=value):
             return bool(value)
         case ast.Name():
-            const = flow.value(tree).const
-            return const if isinstance(const, bool) else None
+            return _truth_of(flow.value(tree))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             known = truth(flow, operand)
             return None if known is None else not known
@@ -141,9 +141,26 @@ def truth(flow: Flow, tree: ast.expr) -> bool | None:
             if decisive in all_known:
                 return decisive
             return None if None in all_known else not decisive
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None)]):
+            nothing = _is_none(flow.value(left))
+            return None if nothing is None else nothing == isinstance(op, ast.Is | ast.Eq)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _compared(flow.value(left), op, flow.value(right))
     return None
+
+
+def _truth_of(value: Value) -> bool | None:
+    if value.is_none or value.made or value.function is not None:
+        return not value.is_none
+    return value.const if isinstance(value.const, bool) else None
+
+
+def _is_none(value: Value) -> bool | None:
+    """Whether a value is None, where it is known: what holds rows for sure is not."""
+    if value.is_none:
+        return True
+    known = value.made or value.function or value.const is not None or value.items is not None
+    return False if known or value.kind or (value.rows and value.sure) else None
 
 
 def _compared(left: Value, op: ast.cmpop, right: Value) -> bool | None:

@@ -67,11 +67,21 @@ def merged(flow: Flow, arguments: Arguments, left: Value, right: Value) -> Value
     for table, other in ((left, right), (right, left)):
         if other.statistic is not None and selection.encoded(flow, other.statistic, table).encoded:
             flow.see_encoded(arguments.tree, None, other.statistic)
+    if not (left.rows or right.rows):
+        return mixed([left, right]).but(kind="frame")
+    if not left.rows:
+        left, right = right, left
     return left.but(
-        kind="frame", rows=left.rows or right.rows, sure=left.sure and right.sure,
-        leaky=left.leaky | right.leaky, wide=left.wide or right.wide,
-        exact=left.exact and (right.exact or not right.rows), statistic=None,
+        kind="frame", sure=left.sure and right.sure, statistic=None, wide=left.wide or right.wide,
+        leaky=left.leaky | (right.leaky if right.rows else frozenset()),
+        exact=left.exact and (right.exact or not right.rows),
     )  # fmt: skip
+
+
+def distinct(base: Value) -> Value:
+    """The values that occur. Those of train alone belong to no row any more."""
+    rows = base.rows if "test" in base.rows else frozenset[str]()
+    return base.but(kind="", rows=rows, leaky=frozenset(), exact=False, is_target=False)
 
 
 def _of_table(flow: Flow, base: Value, arguments: Arguments) -> Value:
@@ -124,6 +134,8 @@ def _of_table(flow: Flow, base: Value, arguments: Arguments) -> Value:
             return _renamed(base, arguments)
         case "keys":
             return selection.column_names(flow, base)
+        case "unique":
+            return distinct(base)
         case "items" | "iterrows" | "iteritems" | "iter_rows":
             return container([], container([Value(), base.but(leaky=frozenset(), exact=False)]))
         case "sample" if _whole(arguments):
@@ -239,6 +251,12 @@ def _of_statistic(flow: Flow, base: Value, arguments: Arguments) -> Value:
         return selection.encoded(flow, base.statistic, first)
     if arguments.name in ("merge", "join") and first is not None:
         return merged(flow, arguments, base, first)
+    if arguments.name == "rename" and "columns" in arguments.keywords:
+        return _renamed(base.but(kind="frame"), arguments)
+    if arguments.name == "drop" and first is None and "columns" in arguments.keywords:
+        dropped = arguments.keywords["columns"]
+        left = selection.without(base, names_in(dropped), known=is_literal(dropped))
+        return left if left.leaky or left.is_target or not left.exact else Value()
     return Value() if arguments.name in COUNTS else base
 
 

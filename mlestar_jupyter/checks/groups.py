@@ -25,15 +25,14 @@ def method(flow: Flow, base: Value, arguments: Arguments) -> Value:
     if name == "transform" and first is not None:
         return _transformed(flow, base, first, rows)
     if name in ("agg", "aggregate"):
-        return _statistic(base, _summarises_target(flow, base, arguments))
+        return _aggregated(flow, base, arguments)
     if name == "apply" and first is not None:
         if first.function is not None:
             flow.call(first.function, [base.but()], {})
         certain = _looks_at(first)
-        return _statistic(base, certain is not None and _has_target(flow, base, first))
+        return _statistic(flow, base, certain is not None and _has_target(flow, base, first))
     if name in REDUCTIONS:
-        target = base.is_target or flow.task.target in base.leaky
-        return _statistic(base, target and name not in COUNTS)
+        return _statistic(flow, base, name not in COUNTS)
     if name in SAME or name == "groupby":
         return base.but()
     return rows
@@ -44,11 +43,20 @@ def pivoted(flow: Flow, base: Value, arguments: Arguments) -> Value:
     values = names_in(arguments.get(0, "values") or Value())
     how = arguments.keywords.get("aggfunc")
     counts = how is not None and how.const in COUNTS
-    return _statistic(base, flow.task.target in values & base.leaky and not counts)
+    return _statistic(flow, base, flow.task.target in values & base.leaky and not counts)
 
 
-def _statistic(base: Value, of_target: bool) -> Value:
-    return Value(statistic=GroupStatistic(base.part)) if of_target else Value()
+def _statistic(flow: Flow, base: Value, summarises: bool) -> Value:
+    """A table by group. ``leaky`` are its columns that tell of the target; all if is_target."""
+    target = flow.task.target
+    if not summarises or not (base.is_target or target in base.leaky):
+        return Value()
+    return _told(base, frozenset() if base.is_target else frozenset({target}))
+
+
+def _told(base: Value, names: frozenset[str]) -> Value:
+    statistic = GroupStatistic(base.part)
+    return Value(statistic=statistic, leaky=names, exact=True, is_target=not names)
 
 
 def _transformed(flow: Flow, base: Value, how: Value, rows: Value) -> Value:
@@ -85,22 +93,30 @@ def _has_target(flow: Flow, base: Value, how: Value) -> bool:
     return flow.task.target in base.leaky and flow.task.target in texts
 
 
-def _summarises_target(flow: Flow, base: Value, arguments: Arguments) -> bool:
-    """Whether ``agg`` takes a statistic of the target that is more than a count."""
+def _aggregated(flow: Flow, base: Value, arguments: Arguments) -> Value:
+    """``groups.agg(...)``: which columns of the result say more of the target than a count."""
     target = flow.task.target
     whole = base.is_target or target in base.leaky
-    asked: list[Value] = []
-    for value in arguments.args:
-        if value.items is not None and target in value.items:
-            asked.append(value.items[target])
-        elif value.items is None or not any(isinstance(key, str) for key in value.items):
-            asked += [value] if whole else []
-    for value in arguments.keywords.values():
-        items = list(value.items.values()) if value.items is not None else []
+    named = set()
+    for name, how in arguments.keywords.items():
+        items = list(how.items.values()) if how.items is not None else []
         if len(items) == 2 and items[0].text == target:  # name=(column, function)
-            asked.append(items[1])
-        elif base.is_target:
-            asked.append(value)
-    hows = [how for value in asked for how in parts_of(value)]
-    names = {how.text or how.symbol.rsplit(".", 1)[-1] for how in hows}
-    return any(how.function is not None for how in hows) or bool(names - COUNTS - {""})
+            named |= {name} if _tells(items[1]) else set()
+        elif base.is_target and _tells(how):
+            named.add(name)
+    if named:
+        return _told(base, frozenset(named))
+    for how in arguments.args:
+        if how.items is not None and any(isinstance(key, str) for key in how.items):
+            if target in how.items and _tells(how.items[target]):
+                return _told(base, frozenset({target}))
+        elif whole and _tells(how):
+            return _statistic(flow, base, summarises=True)
+    return Value()
+
+
+def _tells(how: Value) -> bool:
+    """Whether a function, or one of a list of them, is more than a count."""
+    hows = parts_of(how)
+    names = {part.text or part.symbol.rsplit(".", 1)[-1] for part in hows}
+    return any(part.function is not None for part in hows) or bool(names - COUNTS - {""})

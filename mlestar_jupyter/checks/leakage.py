@@ -72,7 +72,7 @@ def _fit_on_test(seen: Fitted) -> Iterator[Finding]:
             yield _finding(
                 "fit_on_test", seen.place, f"{seen.call} learns from {mixed}",
                 "fit on rows of train_path alone, then transform or predict the test rows",
-                certain=value.sure,
+                certain=value.sure and seen.certain,
             )  # fmt: skip
             return
 
@@ -88,7 +88,7 @@ def _target_in_features(seen: Fitted, flow: Flow) -> Iterator[Finding]:
     what = "the target" if target else "a column that the test rows do not have"
     yield _finding(
         "target_in_features", seen.place, f"{names} ({what}) is among the features of {seen.call}",
-        f"drop {names} from the features",
+        f"drop {names} from the features", certain=seen.certain,
     )  # fmt: skip
 
 

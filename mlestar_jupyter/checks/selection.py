@@ -33,8 +33,8 @@ def attribute(flow: Flow, tree: ast.Attribute) -> Value:
         return Value(symbol=f"{base.symbol}.{name}")
     if base.text is not None:
         return paths.attribute(base, name)
-    if base.statistic is not None:
-        return Value() if name in COUNTS else base
+    if base.statistic is not None and name not in _ABOUT and name not in SAME:
+        return base if name in _LOCATORS else _of_statistic(flow, base, Value(const=name))
     if name in _ABOUT or base.items is not None:
         return Value()
     if name == "columns":
@@ -159,19 +159,21 @@ def store(flow: Flow, tree: ast.Subscript, value: Value) -> None:
     if base.items is not None:
         _put(base, key, value)
         return
-    write_column(flow, tree, base, key, value)
+    write_column(flow, tree, base, key, value, located=located)
 
 
-def write_column(flow: Flow, tree: ast.expr, base: Value, key: Value, value: Value) -> None:
+def write_column(
+    flow: Flow, tree: ast.expr, base: Value, key: Value, value: Value, *, located: bool = False
+) -> None:
     """Write a column (its name may be unknown) and see statistics of the target come in."""
     whole = united([value])
     statistic = whole.encoded or whole.statistic
     if base.kind == "frame" and base.rows:
-        # Filling gaps of the target, or weights of rows, are no features.
+        # Filling gaps of the target, and weights of rows, are no features.
         feature = key.text != flow.task.target and "weight" not in (key.text or "").lower()
         if statistic is not None and feature:
-            seen = whole.encoded or encoded(flow, statistic, base).encoded
-            if seen is not None and "train" in base.rows and not flow.split_loops:
+            seen = whole.encoded or (located and encoded(flow, statistic, base).encoded)
+            if seen and "train" in base.rows and not flow.split_loops:
                 flow.see_encoded(tree, key.text, seen)
     elif base.kind != "sample":
         base.rows, base.part = base.rows | whole.rows, base.part or whole.part
@@ -181,7 +183,8 @@ def write_column(flow: Flow, tree: ast.expr, base: Value, key: Value, value: Val
     if whole.wide:
         base.broad = base.broad | {"*" if key.text is None else key.text}
     forbidden = key.text in flow.forbidden and base.kind == "frame"
-    if key.text is not None and base.kind != "sample" and (whole.is_target or forbidden):
+    made_of_it = whole.is_target and base.kind != "sample" and whole.part == base.part
+    if key.text is not None and (made_of_it or forbidden):
         base.leaky = base.leaky | {key.text}
 
 
@@ -247,9 +250,16 @@ def _put(base: Value, key: Value, value: Value) -> None:
 
 def _of_statistic(flow: Flow, base: Value, index: Value) -> Value:
     assert base.statistic is not None
-    if "train" in index.rows or "test" in index.rows:
+    if index.rows:
         return encoded(flow, base.statistic, index)
-    return Value() if index.const in COUNTS else base
+    names = names_in(index)
+    if not names:
+        return base
+    if base.is_target:  # every column is a statistic of the target, but for counts
+        return base.but() if names - COUNTS else Value()
+    kept = base.leaky & names
+    single = index.text is not None
+    return base.but(leaky=kept, is_target=single) if kept else Value()
 
 
 def _names_columns(index: Value) -> bool:

@@ -11,7 +11,8 @@ from mlestar_jupyter.checks.values import Place, Value
 class Fitted:
     """Something learned from ``data`` and ``answers``.
 
-    ``trains`` is False when rows are only wrapped for a library's own train function.
+    ``certain`` is False under a condition of a function; ``trains`` when rows are only wrapped for
+    a library's own train function.
     """
 
     place: Place
@@ -19,6 +20,7 @@ class Fitted:
     estimator: Value
     data: Value
     answers: Value
+    certain: bool = True
     trains: bool = True
 
 

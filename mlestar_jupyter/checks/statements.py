@@ -140,9 +140,12 @@ def _branch(
     if known is not None:
         return walk(flow, body if known else orelse)
     before = dict(flow.scope.names)
+    # What a function does with one caller's arguments it need not do with another's.
+    flow.doubts += flow.in_function
     ended = walk(flow, body)
     after, flow.scope.names = flow.scope.names, before
     ended_too = walk(flow, orelse)
+    flow.doubts -= flow.in_function
     if ended_too and not ended:
         flow.scope.names = after
     elif not ended:

@@ -94,6 +94,7 @@ class Value:
     wide: bool = False
     broad: frozenset[str] = frozenset()
     literal: bool = False
+    is_none: bool = False
     statistic: GroupStatistic | None = None
     encoded: GroupStatistic | None = None
     items: dict[Any, Value] | None = None
@@ -174,7 +175,7 @@ def mixed(values: Iterable[Value]) -> Value:
     return whole.but(
         kind="", const=None, leaky=frozenset(), exact=False, is_target=False, is_mask=False,
         literal=False, symbol="", made="", function=None, items=None, rest=None,
-        takes_all=False, narrow=False, fitted=None,
+        takes_all=False, narrow=False, fitted=None, is_none=False,
     )  # fmt: skip
 
 

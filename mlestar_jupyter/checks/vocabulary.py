@@ -55,7 +55,7 @@ CONCATS = frozenset({"concat", "concatenate", "vstack", "hstack", "column_stack"
 #: Functions whose result is their first argument, row by row.
 WRAPPERS = frozenset({
     "list", "tuple", "sorted", "reversed", "set", "frozenset", "array", "asarray",
-    "ascontiguousarray", "asanyarray", "Series", "DataFrame", "Index", "unique", "deepcopy",
+    "ascontiguousarray", "asanyarray", "Series", "DataFrame", "Index", "deepcopy",
     "copy", "csr_matrix", "tensor", "from_numpy", "iter", "ravel", "squeeze", "from_pandas",
     "Parallel", "tqdm", "nan_to_num",
 })  # fmt: skip

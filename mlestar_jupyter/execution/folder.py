@@ -18,7 +18,7 @@ from mlestar_jupyter.errors import ExecutionError
 
 _FICLONE = 0x40049409  # linux/fs.h: let a file share the blocks of another, copied on write
 _MENDS = {
-    errno.ENOSPC: "make room on that disk",
+    errno.ENOSPC: "make room on that disk (TMPDIR chooses another one for working folders)",
     errno.EDQUOT: "make room: the quota is used up",
     errno.EACCES: "make it readable and writable",
     errno.EPERM: "make it readable and writable",

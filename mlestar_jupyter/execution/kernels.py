@@ -127,7 +127,7 @@ class Kernel:
         The subscription to iopub may come late and miss the latter; then one asks again.
         """
         request = client.kernel_info()
-        reply = await _receive(client.shell_channel, request, "kernel_info_reply", 1.0)
+        reply = await _receive(client.shell_channel, request, "kernel_info_reply", 60.0)
         if reply is None:
             return False
         self.language = reply["content"].get("language_info", {})

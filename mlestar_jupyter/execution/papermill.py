@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import copy
 import importlib.util
 import logging
 import os
@@ -29,8 +30,8 @@ from mlestar_jupyter.execution.folder import (
 )
 from mlestar_jupyter.execution.judgement import judge, stamp
 from mlestar_jupyter.execution.limits import ProcessTree, Watchdog
-from mlestar_jupyter.interfaces import Execution
-from mlestar_jupyter.solution import DEFAULT_PARAMETERS
+from mlestar_jupyter.interfaces import Execution, Limits
+from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Solution
 
 _CLOSE_SECONDS = 10.0
 _THREAD = "mlestar-execution"
@@ -55,7 +56,15 @@ class PapermillExecutor:
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. ExecutionError when nothing can be executed here at all."""
-        job = _Job(execution)
+        return self._queue(_Job(execution))
+
+    def run_notebook(
+        self, notebook: nbformat.NotebookNode, limits: Limits, output: Path, label: str
+    ) -> Outcome:
+        """Execute any notebook in an empty working folder, without parameters."""
+        return self._queue(_NotebookJob(notebook, limits, output, label))
+
+    def _queue(self, job: _Job) -> Outcome:
         try:
             with self._lock:
                 if self._is_closed:
@@ -198,6 +207,11 @@ class _Job:
         except ExecutionError:
             raise
         except Exception as error:
+            if progress.block is None:
+                raise ExecutionError(
+                    f"no notebook can be executed here: {type(error).__name__}: {error}; "
+                    "check the installation of papermill and ipykernel"
+                ) from error
             # The kernel said something that nobody can read: the notebook's doing, too.
             progress.error = CellError(type(error).__name__, str(error))
         finally:
@@ -214,6 +228,11 @@ class _Job:
         for name, value in self.execution.parameters.items():
             parameters.setdefault(name, value)
         return self.execution.solution.to_notebook(parameters)
+
+    def _written(self) -> tuple[str, str]:
+        """The names under which the notebook writes predictions and model."""
+        parameters = {**DEFAULT_PARAMETERS, **self.execution.parameters}
+        return str(parameters["predictions_path"]), str(parameters["model_path"])
 
     def _check(self) -> None:
         if not sys.executable or importlib.util.find_spec("ipykernel") is None:
@@ -242,11 +261,8 @@ class _Job:
         stamp(notebook, outcome)
         text = nbformat.v4.writes(notebook)
         executed, predictions, model = (self.output / path.name for path in self._results)
-        parameters = {**DEFAULT_PARAMETERS, **self.execution.parameters}
-        written = {
-            predictions: folder.work / str(parameters["predictions_path"]),
-            model: folder.work / str(parameters["model_path"]),
-        }
+        names = self._written()
+        written = {predictions: folder.work / names[0], model: folder.work / names[1]}
         try:
             replace_file(executed, partial(_write, text))
             for target, source in written.items():
@@ -254,6 +270,23 @@ class _Job:
                     replace_file(target, partial(copy_file, source))
         except OSError as error:
             raise execution_error("write to", self.output, error) from error
+
+
+class _NotebookJob(_Job):
+    """One execution of a notebook that is no solution: it says itself where its data lies."""
+
+    def __init__(
+        self, notebook: nbformat.NotebookNode, limits: Limits, output: Path, label: str
+    ) -> None:
+        solution = Solution.from_notebook(notebook)
+        super().__init__(Execution(solution, {}, {}, limits, output, label))
+        self._given = notebook
+
+    def _notebook(self) -> Any:
+        return copy.deepcopy(self._given)
+
+    def _written(self) -> tuple[str, str]:
+        return "submission.csv", str(DEFAULT_PARAMETERS["model_path"])
 
 
 def _is_not_ours(_: logging.LogRecord) -> bool:

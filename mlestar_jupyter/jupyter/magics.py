@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import Markdown, display
 
 from mlestar_jupyter import report
-from mlestar_jupyter.api import new_folder, prepare
+from mlestar_jupyter.api import Given
 from mlestar_jupyter.errors import MlestarError, SettingsError
 from mlestar_jupyter.jupyter import arguments
 from mlestar_jupyter.jupyter.display import Live, View, pairs_view, run_view
@@ -53,25 +53,27 @@ class MlestarMagics(Magics):
             folder = values["out"] or self._current(values)
             return self._follow(Session.resume(folder, seconds=values["time"]))
         settings = to_settings(values)
-        out = values["out"]
-        task: Any
         if values["train"]:
-            task = self._frame(values["train"], "--train")
-            test, sample = (
-                self._frame(values[n], f"--{n}") if values[n] else None for n in ("test", "sample")
-            )
-            out = out or new_folder(values["name"] or values["train"])
+            frames = {
+                name: self._frame(values[name], f"--{name}")
+                for name in ("train", "test", "sample")
+                if values[name]
+            }
+            data = frames.pop("train")
         elif values["data"]:
-            task, test, sample = values["data"], None, None
+            data, frames = values["data"], {}
         else:
             raise SettingsError("give the data: --data DIR, or --train NAME with a DataFrame")
-        understood, frames, _, folder = prepare(
-            task, test, sample, body.strip(), out, settings.seconds, to_overrides(values), {}
+        given = Given(
+            data,
+            **frames,
+            name=values["name"] or values["train"],
+            description=body.strip(),
+            overrides=to_overrides(values),
+            out=values["out"],
         )
-        if values["name"] and out is None:
-            folder = new_folder(values["name"])
-        session = Session.start(understood, settings, folder, began=began, frames=frames)
-        return self._follow(session)
+        task, kept, folder = given.understand()
+        return self._follow(Session.start(task, settings, folder, began=began, frames=kept))
 
     def _follow(self, session: Session) -> View:
         """Show what was understood, then the run as it goes, then what came out."""
@@ -79,7 +81,7 @@ class MlestarMagics(Magics):
             self.folder = session.run.folder
             display(pairs_view(report.understood(session.run)))
             self._watch(session, session.solve)
-            return run_view(session.run)
+        return run_view(session.run)
 
     def _watch(self, session: Session, work: Callable[[], Any]) -> Any:
         live = Live(session.run)

@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.notebook.markdown import code, escape, link, one_line, quote, signed, table
@@ -166,3 +167,19 @@ def _light(output: NotebookNode) -> NotebookNode:
 def plan_words(candidate: Candidate, most: int = 160) -> str:
     """What a candidate is about, in one line: its plan, or else its title."""
     return one_line(candidate.plan or candidate.solution.title or candidate.stage, most)
+
+
+def part_cell(text: str, part: str) -> NotebookNode:
+    """A Markdown cell of a finished notebook, named by the part that it is."""
+    return markdown_cell(text, part, part=part)
+
+
+def plain_cell(source: str, part: str, *, is_hidden: bool = False) -> NotebookNode:
+    """A code cell of a finished notebook that is no block of the solution."""
+    cell: NotebookNode = new_code_cell(source)
+    cell.id = part
+    cell.metadata["mlestar"] = {"part": part}
+    if is_hidden:
+        cell.metadata["jupyter"] = {"source_hidden": True}
+        cell.metadata["tags"] = ["hide-input"]
+    return cell

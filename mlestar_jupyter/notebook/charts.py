@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from mlestar_jupyter.notebook.plain_data import filled, literal
+from mlestar_jupyter.notebook.python_source import filled, literal
 from mlestar_jupyter.task import Task
 
 _PROGRESS = Template("""\

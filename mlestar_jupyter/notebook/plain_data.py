@@ -6,18 +6,13 @@ is used in place only if staging would have given the same one; else the noteboo
 
 from __future__ import annotations
 
-import base64
-import json
-import textwrap
 import zipfile
-import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mlestar_jupyter.notebook.python_source import in_folder, literal, separator, write_code
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.tables import DELIMITERS, read_text, table_suffix
 from mlestar_jupyter.validation import SEALED
@@ -31,50 +26,6 @@ _READERS = {
 }  # fmt: skip
 #: Without a test, so many rows of train stand in for it (as in staging).
 STAND_IN = 100
-
-
-def literal(value: Any) -> str:
-    """A value as Python source, strings in double quotes."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(v) for v in value) + "]"
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, bool | int | float | None) and value == value:
-        return repr(value)
-    return 'float("nan")' if isinstance(value, float) else literal(str(value))
-
-
-def filled(entries: Sequence[str]) -> str:
-    """Entries of a list or dict as indented lines, as many on each as fit."""
-    lines: list[str] = []
-    for entry in entries:
-        if lines and len(lines[-1]) + len(entry) < 94:
-            lines[-1] += f" {entry},"
-        else:
-            lines.append(f"    {entry},")
-    return "\n".join(lines)
-
-
-def in_folder(name: str) -> str:
-    """Source of the path of a file in ``task_folder``."""
-    return "f" + literal("{task_folder}/" + name.replace("{", "{{").replace("}", "}}"))
-
-
-def write_code(frame: str, staged: str, where: str) -> str:
-    """Source that writes a DataFrame in the format that ``staged`` names."""
-    suffix = Path(staged).suffix
-    if suffix not in DELIMITERS:
-        return f"{frame}.to_parquet({where}, index=False)"
-    return f"{frame}.to_csv({where}, index=False{_separator(suffix)})"
-
-
-def look_code(staged: str, where: str) -> str:
-    """Source that reads what a solution reads, in the format that ``staged`` names."""
-    suffix = Path(staged).suffix
-    if suffix not in DELIMITERS:
-        return f"pd.read_parquet({where})"
-    return f"pd.read_csv({where}{_separator(suffix)})"
 
 
 class TableFile:
@@ -126,7 +77,7 @@ class TableFile:
         """Source that reads all rows as staging keeps them: text as text."""
         if not self.is_text:
             return self.typed()
-        options = f"{_separator(self._suffix)}, dtype=str, keep_default_na=False"
+        options = f"{separator(self._suffix)}, dtype=str, keep_default_na=False"
         return f"pd.read_csv({self._opened(text=self._has_windows_breaks)}{options})"
 
     def typed(self, columns: Sequence[str] | None = None) -> str:
@@ -134,8 +85,8 @@ class TableFile:
         chosen = None if columns is None else literal(list(dict.fromkeys(columns)))
         if self._suffix in DELIMITERS:
             usecols = "" if chosen is None else f", usecols={chosen}"
-            separator = _separator(self._suffix)
-            return f"pd.read_csv({self._opened()}{separator}{usecols}, low_memory=False)"
+            options = f"{separator(self._suffix)}{usecols}, low_memory=False"
+            return f"pd.read_csv({self._opened()}{options})"
         lines = ", lines=True" if "json" in _READERS[self._suffix] else ""
         whole = f"pd.{_READERS[self._suffix]}({self._opened()}{lines})"
         if self._suffix == ".parquet" and self._has_index:
@@ -248,7 +199,9 @@ class TaskData:
         lines: list[str] = []
         imports: set[str] = set()
         parameters = self.parameters()
-        needed = [n for n in ("train_path", "test_path", "sample_path") if PREPARED in parameters[n]]
+        needed = [
+            n for n in ("train_path", "test_path", "sample_path") if PREPARED in parameters[n]
+        ]
         if "train_path" in needed or self.test is None:
             imports |= self.train.imports
             lines.append(f"train = {self.train.as_staged()}")
@@ -285,25 +238,3 @@ class TaskData:
             return [write_code(self.sample.typed(), "sample.csv", where)]
         rows = self.test.typed(self.answer_columns[:-1] or None)
         return [f"test = {rows}", write_code(self.form("test"), "sample.csv", where)]
-
-
-def fold_code(run: Run) -> str:
-    """Source of ``fold_of``, one number a row of train, in a compact form."""
-    numbers = np.ascontiguousarray(run.validation.fold_of, dtype=np.uint8)
-    packed = base64.b64encode(zlib.compress(numbers.tobytes(), 9)).decode()
-    lines = "\n".join(textwrap.wrap(packed, 96))
-    return f'''\
-import base64
-import zlib
-
-import numpy as np
-
-# One number for each row of train: which fold holds it out.
-packed_folds = """
-{lines}
-"""
-fold_of = np.frombuffer(zlib.decompress(base64.b64decode(packed_folds)), dtype=np.uint8)'''
-
-
-def _separator(suffix: str) -> str:
-    return ', sep="\\t"' if DELIMITERS[suffix] == "\t" else ""

@@ -15,7 +15,8 @@ from typing import Any
 
 from mlestar_jupyter.grading import is_built_in
 from mlestar_jupyter.metrics import Metric
-from mlestar_jupyter.notebook.plain_data import TaskData, filled, literal, write_code
+from mlestar_jupyter.notebook.plain_data import TaskData
+from mlestar_jupyter.notebook.python_source import filled, literal, write_code
 from mlestar_jupyter.task import Task
 
 _NO_METRIC = Template('''\

@@ -115,10 +115,8 @@ class RunNotebook:
         task = self.run.task
         pairs = [*task.describe(), ("validation", self.run.validation.describe())]
         understood = table(["what was understood", ""], [[k, escape(v, 500)] for k, v in pairs])
-        self._say(
-            f"# {escape(task.name)}: the story of run {escape(self.run.folder.name)}\n\n{understood}",
-            "begin",
-        )
+        heading = f"# {escape(task.name)}: the story of run {escape(self.run.folder.name)}"
+        self._say(f"{heading}\n\n{understood}", "begin")
 
     def _tell_known(self, event: Event, data: Mapping[str, Any], key: str) -> None:
         match event.kind:
@@ -132,17 +130,17 @@ class RunNotebook:
                 self._candidate_judged(data["id"])
             case "incumbent_changed":
                 best = ", **the best so far**" if data["best"] else ""
-                words = f"accepted{_in_branch(data)}{best}: {escape(data['reason'])}"
+                words = f"accepted{self._in_branch(data)}{best}: {escape(data['reason'])}"
                 self._verdict(data["id"], f"✔ {words}", key)
             case "plan_lost":
-                words = f"rejected{_in_branch(data)}: {escape(data['reason'])}"
+                words = f"rejected{self._in_branch(data)}: {escape(data['reason'])}"
                 self._verdict(data["id"], f"✘ {words}", key)
             case "ablation_measured":
-                heading = f"### Ablation study of {data['candidate']}{_in_branch(data)}"
+                heading = f"### Ablation study of {data['candidate']}{self._in_branch(data)}"
                 words = study_words(self.run, data)
                 self._say(f"{heading}\n\n{words}", key, candidate=data["candidate"])
             case "target_chosen":
-                heading = f"### Target block {code(data['block'])}{_in_branch(data)}"
+                heading = f"### Target block {code(data['block'])}{self._in_branch(data)}"
                 reason = escape(data.get("reason", ""))
                 self._say(f"{heading}\n\n{reason}\n\n{quote(data['plan'])}", key)
             case "submission_written":
@@ -194,9 +192,9 @@ class RunNotebook:
         words = f"{candidate.id}, {score_words(self.run, candidate)}, fitted on all rows: {where}"
         self._say(f"### Submission\n\n{words} ({format_seconds(data['seconds'])})", key)
 
-
-def _in_branch(data: Mapping[str, Any]) -> str:
-    branch = data.get("branch")
-    if branch is None:
-        return ""
-    return " among the ensembles" if branch < 0 else f" in branch {branch}"
+    def _in_branch(self, data: Mapping[str, Any]) -> str:
+        """Which branch it was in, counted from 1; nothing to say when there is only one."""
+        branch = data.get("branch")
+        if branch is None or (branch >= 0 and self.run.settings.solutions == 1):
+            return ""
+        return " among the ensembles" if branch < 0 else f" in branch {branch + 1}"

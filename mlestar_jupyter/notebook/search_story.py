@@ -7,16 +7,103 @@ from nbformat import NotebookNode
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.notebook.cells import (
     cards_words,
-    chart_cell,
     gain_over,
+    part_cell,
+    plain_cell,
     plan_words,
     study_words,
 )
 from mlestar_jupyter.notebook.charts import gains_chart, progress_chart
-from mlestar_jupyter.notebook.markdown import escape, signed, table
+from mlestar_jupyter.notebook.markdown import escape, one_line, signed, table
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.score import format_number
 from mlestar_jupyter.settings import format_seconds
-from mlestar_jupyter.solution import markdown_cell
 
 #: So many gains are shown in the chart.
 LARGEST = 12
+
+
+def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
+    """How it was found: the candidates, their scores over time, the models that were retrieved."""
+    known = run.state.candidates.values()
+    tried = [c for c in known if c.stage != "ablate"]
+    ablations = len(known) - len(tried)
+    scored = sum(1 for c in tried if c.is_scored)
+    words = [
+        f"{len(tried)} candidates in {format_seconds(run.state.elapsed)}, "
+        f"proposed by the {escape(run.settings.agents)} agents: {scored} were scored, "
+        f"{len(tried) - scored} were not"
+        + (f"; {ablations} ablations beside them (next section)." if ablations else ".")
+        + " ✔ marks those that became the incumbent of their branch, **bold** is the winner.",
+        _candidate_table(run, tried, winner),
+    ]
+    cells = [part_cell("## How it was found\n\n" + "\n\n".join(words), "search")]
+    points = [
+        (event.elapsed / 60, float(event.data["score"]["value"]))
+        for event in run.events
+        if event.kind == "candidate_judged" and event.data["score"] is not None
+        and event.data["stage"] != "ablate"
+    ]  # fmt: skip
+    if len(points) > 1:
+        metric = run.task.metric
+        chart = progress_chart(points, metric.name, greater_is_better=metric.greater_is_better)
+        cells.append(plain_cell(chart, "search-chart"))
+    if run.state.cards:
+        text = f"### The models that were retrieved\n\n{cards_words(run.state.cards)}"
+        cells.append(part_cell(text, "cards"))
+    return cells
+
+
+def matters_cells(run: Run) -> list[NotebookNode]:
+    """What matters: the ablation studies and their largest gains; nothing if there is none."""
+    studies = [s for s in run.state.studies if s["results"]]
+    if not studies:
+        return []
+    gains: dict[str, float] = {}
+    for study in studies:
+        for result in study["results"]:
+            if result["gain"] is not None:
+                name = one_line(f"{result['block']}: {result['change']}", 56)
+                name = f"{name} ({study['candidate']})" if name in gains else name
+                gains[name] = float(result["gain"])
+    largest = sorted(gains.items(), key=lambda pair: -abs(pair[1]))[:LARGEST]
+    words = (
+        "In an ablation study one block of a solution is changed and everything else stays. "
+        "The gain says how much better the solution is than the variant: "
+        "a positive one means that the block helps as it is."
+    )
+    cells = [part_cell(f"## What matters\n\n{words}", "matters")]
+    if largest:
+        largest.sort(key=lambda pair: -pair[1])
+        cells.append(plain_cell(gains_chart(largest, run.task.metric.name), "matters-chart"))
+    for number, study in enumerate(studies, start=1):
+        candidate = run.state.candidates.get(study["candidate"])
+        score = "" if candidate is None or candidate.score is None else f" ({candidate.score})"
+        heading = f"### Ablation study of {study['candidate']}{score}"
+        cells.append(part_cell(f"{heading}\n\n{study_words(run, study)}", f"study-{number}"))
+    return cells
+
+
+def _candidate_table(run: Run, candidates: list[Candidate], winner: Candidate) -> str:
+    accepted = {e.data["id"] for e in run.events if e.kind == "incumbent_changed"}
+    rows = []
+    for candidate in sorted(candidates, key=lambda c: c.id):
+        parent = run.state.candidates.get(candidate.parents[0]) if candidate.parents else None
+        bold = "**" if candidate.id == winner.id else ""
+        score = candidate.score
+        rows.append(
+            [
+                f"{bold}{candidate.id}{bold}" + (" ✔" if candidate.id in accepted else ""),
+                candidate.stage,
+                escape(plan_words(candidate)),
+                f"{bold}{format_number(score.value)}{bold}" if score else _status(candidate),
+                signed(gain_over(candidate, parent)),
+                format_seconds(candidate.seconds),
+            ]
+        )
+    metric = f">{escape(run.task.metric.name)}"
+    return table(["candidate", "stage", "what", metric, ">gain", ">time"], rows)
+
+
+def _status(candidate: Candidate) -> str:
+    return candidate.status.replace("_", " ")

@@ -341,7 +341,7 @@ def test_a_metric_of_two_classes_does_not_fit_three(build, iris):
 
 def test_duplicated_ids_in_test_are_refused_with_an_example(build, diabetes):
     train, test, sample = diabetes
-    test["id"] = [7, 7, *range(2, 40)]
+    test["id"] = [7, 7, *range(8, 46)]
     sample["id"] = test["id"].to_numpy()
     message = refusal(build(train, test, sample))
     assert "test.csv has 1 duplicated values of the id 'id', for example 7" in message

@@ -1,0 +1,93 @@
+"""Where things come from: packages with versions and licences, and the data's fingerprints."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import platform
+import sys
+from importlib import metadata
+
+from mlestar_jupyter.notebook.markdown import code, escape, link, table
+from mlestar_jupyter.run import Run
+from mlestar_jupyter.solution import Solution
+
+#: So many files are listed one by one; the rest share one fingerprint.
+LISTED = 20
+
+
+def sources_words(run: Run, solution: Solution) -> str:
+    """The section on sources and licences, as Markdown."""
+    parts = ["## Sources and licences"]
+    cards = [card for card in run.state.cards if card.get("source")]
+    if cards:
+        lines = [f"- {escape(card['name'])}: {link(str(card['source']))}" for card in cards]
+        parts.append("Models were taken from these sources:\n\n" + "\n".join(lines))
+    python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    packages = table(["package", ">version", "licence"], package_rows(solution))
+    parts.append(f"The solution was written with {python} and these packages:\n\n{packages}")
+    files = table(["file", "SHA-256"], fingerprint_rows(run))
+    parts.append(f"It was found on these files:\n\n{files}")
+    return "\n\n".join(parts)
+
+
+def package_rows(solution: Solution) -> list[list[str]]:
+    """Name, version and licence of each package that the solution imports."""
+    installed = metadata.packages_distributions()
+    names = {name for module in imported_modules(solution) for name in installed.get(module, ())}
+    rows = []
+    for name in sorted(names, key=str.lower):
+        try:
+            version, licence = metadata.version(name), licence_of(name)
+        except metadata.PackageNotFoundError:
+            continue
+        rows.append([escape(name), escape(version), escape(licence)])
+    return rows
+
+
+def imported_modules(solution: Solution) -> set[str]:
+    """The modules that the blocks import, by their first name, without the standard library."""
+    found: set[str] = set()
+    for block in solution.blocks:
+        lines = [x for x in block.source.split("\n") if not x.lstrip().startswith(("%", "!"))]
+        try:
+            tree = ast.parse("\n".join(lines))
+        except (SyntaxError, ValueError):
+            continue
+        for statement in ast.walk(tree):
+            if isinstance(statement, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+                found.add(statement.module.split(".")[0])
+    return found - set(sys.stdlib_module_names)
+
+
+def licence_of(distribution: str) -> str:
+    """What a package says about its licence: the expression, a classifier, or the first line."""
+    about = metadata.metadata(distribution)
+    if expression := about.get_all("License-Expression"):
+        return str(expression[0])
+    classifiers = about.get_all("Classifier") or []
+    named = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License :: ")]
+    if named:
+        return ", ".join(named)
+    first = "".join(about.get_all("License") or []).strip().splitlines()
+    return first[0][:80] if first else "see the package"
+
+
+def fingerprint_rows(run: Run) -> list[list[str]]:
+    """File and SHA-256, as they were frozen when the run began."""
+    try:
+        frozen = json.loads((run.folder / "task.json").read_text(encoding="utf-8"))
+        prints = dict(frozen["fingerprints"])
+    except (OSError, ValueError, KeyError):
+        prints = run.task.source.fingerprints()
+    names = list(prints)
+    rows = [[code(name), code(prints[name])] for name in names[:LISTED]]
+    rest = names[LISTED:]
+    if rest:
+        text = "\n".join(f"{prints[name]}  {name}" for name in rest)
+        together = hashlib.sha256(text.encode()).hexdigest()
+        rows.append([f"{len(rest):,} more, as lines `SHA-256  name`", code(together)])
+    return rows
