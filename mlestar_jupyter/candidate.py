@@ -51,6 +51,17 @@ class Outcome:
     failure: Failure | None = None
     printed: float | None = None
 
+    @property
+    def words(self) -> str:
+        """Why it is not ok, in one line."""
+        if self.failure is not None:
+            return str(self.failure)
+        return {
+            "timed_out": f"took longer than it may ({self.seconds:.0f} s)",
+            "cancelled": "there was no time left for it",
+            "out_of_memory": "ran out of memory",
+        }.get(self.status, self.status)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""
         failure = None if self.failure is None else vars(self.failure)

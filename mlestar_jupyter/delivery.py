@@ -23,11 +23,15 @@ Verdict = Literal["reproduced", "differs", "not verified"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished notebook, and what its execution in a fresh kernel gave (None: not executed)."""
+    """A finished notebook, and what its execution in a fresh kernel gave.
+
+    ``printed`` is None when it was not executed to its end; ``problem`` says why.
+    """
 
     notebook: nbformat.NotebookNode
     submission: Path | None = None
     printed: float | None = None
+    problem: str = ""
 
 
 def finish(context: Context, candidate: Candidate, solution: Solution) -> Finished:
@@ -35,8 +39,10 @@ def finish(context: Context, candidate: Candidate, solution: Solution) -> Finish
     run = context.run
     notebook = build_finished(run, candidate, solution)
     seconds = context.budget.left - 1
-    if not run.settings.reproduce or seconds < pipeline.NOTEBOOK_SECONDS:
-        return Finished(notebook)
+    if not run.settings.reproduce:
+        return Finished(notebook, problem="it was not executed again, as the settings ask")
+    if seconds < pipeline.NOTEBOOK_SECONDS:
+        return Finished(notebook, problem="no time was left to execute it again")
     output = run.folder / "final"
     limits = Limits(seconds, context.threads)
     outcome = context.executor.run_notebook(notebook, limits, output, "finished")
@@ -45,7 +51,7 @@ def finish(context: Context, candidate: Candidate, solution: Solution) -> Finish
     if executed.is_file():
         notebook = nbformat.read(executed, as_version=4)
     if outcome.status != "ok":
-        return Finished(notebook)
+        return Finished(notebook, problem=f"executing it again ended in: {outcome.words}")
     return Finished(notebook, output / "finished.csv", outcome.printed)
 
 
@@ -71,10 +77,8 @@ def compare(context: Context, final: Final, finished: Finished) -> tuple[Verdict
     """Whether the finished notebook gave the same score and the same predictions."""
     run, score = context.run, final.candidate.score
     assert score is not None
-    if not run.settings.reproduce:
-        return "not verified", "it was not executed again, as the settings ask"
     if finished.printed is None:
-        return "not verified", "it was not executed to its end within the time limit"
+        return "not verified", finished.problem or "it printed no score"
     if abs(finished.printed - score.value) > TOLERANCE * max(1.0, abs(score.value)):
         return "differs", f"score {finished.printed!r} instead of {score.value!r}"
     if run.task.source.test is None:

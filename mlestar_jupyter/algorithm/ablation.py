@@ -50,7 +50,8 @@ def study(
         )
     if proposals and not results:
         raise OutOfTime
-    _write_down(context, incumbent, results, branch)
+    if results:
+        _write_down(context, incumbent, results, branch)
     return results
 
 

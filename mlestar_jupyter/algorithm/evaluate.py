@@ -199,7 +199,7 @@ class _Judgement:
         outcomes = self._execute(solution, folds)
         for outcome in outcomes:
             if outcome.status != "ok":
-                failure = outcome.failure or Failure("", outcome.status, _words(outcome))
+                failure = outcome.failure or Failure("", outcome.status, outcome.words)
                 return outcome.status, failure, None
         try:
             graded = self.run.graded(self.id)
@@ -218,7 +218,7 @@ class _Judgement:
         (outcome,) = self._execute(solution, ("all",))
         metric = self.run.task.metric
         if outcome.status != "ok":
-            failure = outcome.failure or Failure("", outcome.status, _words(outcome))
+            failure = outcome.failure or Failure("", outcome.status, outcome.words)
             return outcome.status, failure, None
         if outcome.printed is None:
             text = "print `Final Validation Performance: <number>` in the last block"
@@ -279,10 +279,3 @@ class _Judgement:
             )
         )
 
-
-def _words(outcome: Outcome) -> str:
-    return {
-        "timed_out": f"took longer than it may ({outcome.seconds:.0f} s)",
-        "cancelled": "there was no time left for it",
-        "out_of_memory": "ran out of memory",
-    }.get(outcome.status, outcome.status)

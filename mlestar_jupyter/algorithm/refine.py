@@ -31,12 +31,15 @@ def refine(
     outer = settings.outer_steps if outer_steps is None else outer_steps
     inner = settings.inner_steps if inner_steps is None else inner_steps
     earlier: list[AblationResult] = []
+    measured: dict[str, list[AblationResult]] = {}  # what is known of each incumbent's blocks
     targets: list[Target] = []
     for _ in range(outer):
         try:
             results = ablation.study(context, incumbent, earlier, branch)
             earlier += results
-            target = _target(context, incumbent, results, targets, branch, block)
+            known = measured.setdefault(incumbent.id, [])
+            known += results
+            target = _target(context, incumbent, known, targets, branch, block)
             if target is None:
                 context.run.emit("note", text=f"branch {branch}: nothing is left to refine")
                 break

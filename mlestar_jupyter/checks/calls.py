@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.checks import estimators, expressions, frames, paths, selection
-from mlestar_jupyter.checks.values import Value, any_of, container, mixed, united
+from mlestar_jupyter.checks.values import Value, any_of, container, mixed, stacked, united
 from mlestar_jupyter.checks.vocabulary import (
     BOOSTERS,
     CONCATS,
@@ -17,6 +17,7 @@ from mlestar_jupyter.checks.vocabulary import (
     ELEMENTWISE,
     REDUCTIONS,
     SHOWS,
+    STACKS,
     WRAPPERS,
 )
 
@@ -102,7 +103,8 @@ def _function(flow: Flow, symbol: str, arguments: Arguments) -> Value:
     args = arguments.args
     root = symbol.split(".")[0]
     first = args[0] if args else None
-    if estimators.is_fit(name) and "." in symbol:
+    # A module has no fit; a name that no block binds may be an estimator all the same.
+    if estimators.is_fit(name) and symbol.count(".") == 1 and symbol[0].islower():
         return estimators.fit(flow, Value(symbol=symbol), arguments)
     if name in CROSS_FITS or (name in ("train", "cv") and root in BOOSTERS):
         return estimators.fit_by_function(flow, name, arguments)
@@ -112,7 +114,9 @@ def _function(flow: Flow, symbol: str, arguments: Arguments) -> Value:
         case "train_test_split":
             return _split(arguments)
         case "concat" | "chain" if first is not None and first.text is None:
-            return united(args).but(kind="frame" if name == "concat" else "")
+            beside = arguments.along_rows()
+            whole = united(args) if beside else stacked(args)
+            return whole.but(kind="frame" if name == "concat" else "")
         case "merge" if len(args) > 1 or "right" in arguments.keywords:
             left, right = arguments.get(0, "left"), arguments.get(1, "right")
             return frames.merged(flow, arguments, left or Value(), right or Value())
@@ -146,6 +150,8 @@ def _function(flow: Flow, symbol: str, arguments: Arguments) -> Value:
             return container({})
         case "crosstab" | "pivot_table" if first is not None:
             return frames.method(flow, first, arguments)
+    if name in STACKS and first is not None and not arguments.along_rows():
+        return stacked(args)
     if name in CONCATS and first is not None:
         return united(args)
     if name in REDUCTIONS and root in ("numpy", "scipy", "statistics") and first is not None:

@@ -137,7 +137,8 @@ def method(flow: Flow, estimator: Value, arguments: Arguments) -> Value:
         if name == "transform" and same and (naive or crossed):
             _see_encoder(flow, estimator, arguments, certain=estimator.made.startswith("sklearn."))
         kept = name.endswith("transform") and data.is_target
-        return _given_back(data, estimator, is_target=kept)
+        result = _given_back(data, estimator, is_target=kept)
+        return result.but(predicted=name.startswith("predict"))
     return mixed(arguments.values)
 
 

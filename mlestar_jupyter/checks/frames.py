@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mlestar_jupyter.checks import estimators, expressions, groups, selection
 from mlestar_jupyter.checks.values import (
-    BOTH,
     Value,
     any_of,
     container,
     is_literal,
     mixed,
     names_in,
+    stacked,
     united,
 )
 from mlestar_jupyter.checks.vocabulary import (
@@ -57,7 +57,7 @@ def method(flow: Flow, base: Value, arguments: Arguments) -> Value:
 def reduced(flow: Flow, base: Value, name: str, tree: ast.expr) -> Value:
     """A statistic over all rows; over train and test together it is worth a mention."""
     tells = name not in COUNTS and name not in ("describe", "first", "last", "corr", "cov")
-    if base.rows >= BOTH and tells and not base.is_mask and not base.is_target:
+    if base.is_mixed and tells and not base.is_mask and not base.is_target:
         flow.see_statistic(tree, name)
     return Value()
 
@@ -71,8 +71,10 @@ def merged(flow: Flow, arguments: Arguments, left: Value, right: Value) -> Value
         return mixed([left, right]).but(kind="frame")
     if not left.rows:
         left, right = right, left
+    # Test rows joined to train rows by a key: neither can be said to be held.
+    clash = right.rows and left.rows != right.rows and "train" not in left.rows
     return left.but(
-        kind="frame", sure=left.sure and right.sure, statistic=None, wide=left.wide or right.wide,
+        kind="frame", rows=frozenset() if clash else left.rows, sure=left.sure and right.sure, statistic=None, wide=left.wide or right.wide,
         leaky=left.leaky | (right.leaky if right.rows else frozenset()),
         exact=left.exact and (right.exact or not right.rows),
     )  # fmt: skip
@@ -107,7 +109,7 @@ def _of_table(flow: Flow, base: Value, arguments: Arguments) -> Value:
         case "merge" | "join" | "merge_asof" if first is not None:
             return merged(flow, arguments, base, first)
         case "append" if first is not None:
-            return united([base, first]).but(kind="frame")
+            return stacked([base, first]).but(kind="frame")
         case "align" if first is not None:
             return container([base.but(), first.but()])
         case "insert" if len(arguments.args) > 2:
@@ -153,7 +155,7 @@ def _of_table(flow: Flow, base: Value, arguments: Arguments) -> Value:
         reduced(flow, base, name, arguments.tree)
     elif name in REDUCTIONS and not arguments.along_rows():
         return reduced(flow, base, name, arguments.tree)
-    rows = frozenset[str]() if base.rows >= BOTH and name not in ROW_BY_ROW else base.rows
+    rows = frozenset[str]() if base.is_mixed and name not in ROW_BY_ROW else base.rows
     return base.but(
         kind="", rows=rows, leaky=frozenset(), exact=False, const=None,
         is_target=base.is_target and name in ROW_BY_ROW,

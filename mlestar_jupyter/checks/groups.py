@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.checks import selection
-from mlestar_jupyter.checks.values import BOTH, GroupStatistic, Value, names_in, parts_of
+from mlestar_jupyter.checks.values import GroupStatistic, Value, names_in, parts_of
 from mlestar_jupyter.checks.vocabulary import COUNTS, EARLIER_ROWS, REDUCTIONS, SAME
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def method(flow: Flow, base: Value, arguments: Arguments) -> Value:
     """A method of ``frame.groupby(...)`` or of one column of it."""
     name, first = arguments.name, arguments.get(0)
     rows = Value(rows=base.rows, sure=base.sure, part=base.part, wide=base.wide)
-    if base.rows >= BOTH and not base.is_target and name in (*REDUCTIONS, "transform"):
+    if base.is_mixed and not base.is_target and name in (*REDUCTIONS, "transform"):
         flow.see_statistic(arguments.tree, f"groupby(...).{name}")
     if name == "get_group":
         return selection.subset(flow, base.but(kind="frame"), None)

@@ -68,11 +68,13 @@ def _judged(flow: Flow) -> Iterator[Finding]:
 def _fit_on_test(seen: Fitted) -> Iterator[Finding]:
     for value in (seen.data, seen.answers):
         if seen.trains and "test" in value.rows:
-            mixed = "train and test together" if "train" in value.rows else "the rows of test_path"
+            rows = "rows of test_path together with others" if value.is_mixed else "test_path"
+            # Scaling predictions, to blend them, prepares no training rows.
+            certain = value.sure and seen.certain and not value.predicted
             yield _finding(
-                "fit_on_test", seen.place, f"{seen.call} learns from {mixed}",
+                "fit_on_test", seen.place, f"{seen.call} learns from {rows}",
                 "fit on rows of train_path alone, then transform or predict the test rows",
-                certain=value.sure and seen.certain,
+                certain=certain,
             )  # fmt: skip
             return
 

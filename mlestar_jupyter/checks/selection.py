@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mlestar_jupyter.checks import paths
 from mlestar_jupyter.checks.values import (
-    BOTH,
     GroupStatistic,
     Value,
     any_of,
@@ -131,7 +130,7 @@ def subset(flow: Flow, base: Value, index: ast.expr | None) -> Value:
     """Some of the rows. Of train and test put together, it may be either: no rows are known."""
     # The same condition twice gives the same part; anything else gives another one.
     name = f"#{Value().serial}" if index is None else _fingerprint(flow, index)
-    rows = frozenset[str]() if base.rows >= BOTH else base.rows
+    rows = frozenset[str]() if len(base.rows) > 1 else base.rows
     return base.but(rows=rows, part=(*base.part, name), const=None)
 
 

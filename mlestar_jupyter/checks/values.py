@@ -24,7 +24,6 @@ Kind = Literal["", "frame", "column", "names", "groups", "folds", "sample"]
 UNKNOWN = "\0"
 #: Stands for the value of a parameter, which a run may replace: "<data_dir>/stores.csv".
 PARAMETER = re.compile(r"<(\w+_path|data_dir)>")
-BOTH = frozenset({"train", "test"})
 _SERIAL = itertools.count()
 
 
@@ -75,7 +74,8 @@ class Function:
 class Value:
     """The facts about one value. Values are shared and changed as the objects they stand for.
 
-    ``rows`` says whose rows it holds; ``sure`` is False when that is so only on some path.
+    ``rows`` says whose rows it holds, of "train", "test" and "other" (rows that are not known,
+    put together with known ones); ``sure`` is False when that is so only on some path.
     ``part`` names the subset of the training rows. ``leaky`` are the columns it holds that must
     not be features (the target, what is made of it, columns that only train has); ``exact`` says
     that it holds no others of them. ``wide`` means that any column of train may be in it; ``broad``
@@ -91,6 +91,7 @@ class Value:
     exact: bool = False
     is_target: bool = False
     is_mask: bool = False
+    predicted: bool = False
     wide: bool = False
     broad: frozenset[str] = frozenset()
     literal: bool = False
@@ -111,6 +112,11 @@ class Value:
     def is_container(self) -> bool:
         """Whether it is a list, tuple, set or dict whose items are followed."""
         return self.items is not None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether rows of test stand in it together with others."""
+        return len(self.rows) > 1 and "test" in self.rows
 
     @property
     def text(self) -> str | None:
@@ -158,12 +164,21 @@ def united(values: Iterable[Value]) -> Value:
         leaky=frozenset().union(*(v.leaky for v in flat)),
         exact=all(v.exact for v in flat),
         is_target=bool(holding) and all(v.is_target for v in holding),
+        predicted=bool(holding) and all(v.predicted for v in holding),
         is_mask=bool(flat) and all(v.is_mask for v in flat),
         wide=any(v.wide for v in flat),
         broad=frozenset().union(*(v.broad for v in flat)),
         statistic=_first(v.statistic for v in flat),
         encoded=_first(v.encoded for v in flat),
     )
+
+
+def stacked(values: Iterable[Value]) -> Value:
+    """Rows of one below those of the other; rows that are not known are others."""
+    flat = [part for value in values for part in parts_of(value)]
+    whole = united(flat)
+    unknown = any(not v.rows and v.const is None and not v.is_none for v in flat)
+    return whole.but(rows=whole.rows | {"other"}) if unknown and whole.rows else whole
 
 
 def mixed(values: Iterable[Value]) -> Value:

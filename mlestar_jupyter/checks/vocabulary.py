@@ -52,6 +52,7 @@ SUBSETS = frozenset({"query", "head", "tail", "sample", "dropna", "drop_duplicat
 #: Functions that put tables or arrays together.
 CONCATS = frozenset({"concat", "concatenate", "vstack", "hstack", "column_stack", "row_stack",
                      "append", "chain", "union", "c_", "r_", "dstack", "stack", "block", "cat"})
+STACKS = frozenset({"concatenate", "vstack", "row_stack", "append", "union", "cat"})
 #: Functions whose result is their first argument, row by row.
 WRAPPERS = frozenset({
     "list", "tuple", "sorted", "reversed", "set", "frozenset", "array", "asarray",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -17,6 +17,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
 from mlestar_jupyter.execution.engine import CellError, Progress
+from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.kernels import Kernel
 from mlestar_jupyter.execution.outputs import OutputLimit
 
@@ -49,10 +50,13 @@ class ClientEngine(Engine):  # type: ignore[misc]
         """Execute the notebook that ``nb_man`` holds. DeadKernelError when the kernel ends."""
         progress = progress or Progress()
         progress.notebook = nb_man.nb
-        with tempfile.TemporaryDirectory(prefix="mlestar-", ignore_cleanup_errors=True) as scratch:
+        with contextlib.ExitStack() as stack:
+            if kernel is None:
+                folder = stack.enter_context(WorkingFolder())
+                kernel = Kernel(folder.scratch, Path.cwd(), os.environ)
             client = NotebookClient(
                 nb_man,
-                kernel or Kernel(Path(scratch), Path.cwd(), os.environ),
+                kernel,
                 progress,
                 kernel_name=kernel_name,
                 log_output=log_output,
@@ -119,7 +123,8 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
                 self.nb_man.cell_exception(cell, index)
                 raise
             finally:
-                cell.outputs += self._limit.finish() if cell.cell_type == "code" else []
+                if cell.cell_type == "code":
+                    cell.outputs += self._limit.finish()
                 self._progress.cell_seconds += time.monotonic() - began
                 self.nb_man.cell_complete(cell, index)
         self.set_widgets_metadata()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from types import TracebackType
+from typing import IO
 
 from mlestar_jupyter.errors import ExecutionError
 
@@ -29,15 +30,24 @@ _MENDS = {
 }
 
 
+_PREFIX = "mlestar-"
+_LOCK = "mlestar.lock"
+_ABANDONED_AFTER = 60.0  # seconds: a folder that has just been made may not be locked yet
+
+
 class WorkingFolder:
     """A new temporary folder: ``work``, where the notebook runs, and beside it what we need.
 
-    As a context it is removed at the end, whatever happens.
+    As a context it is removed at the end, whatever happens. Those of a process that was killed
+    are removed by the next one: a lock, which the system drops by itself, tells who is alive.
     """
 
     def __init__(self) -> None:
+        _remove_abandoned(Path(tempfile.gettempdir()))
         try:
-            self.scratch = Path(tempfile.mkdtemp(prefix="mlestar-")).resolve()
+            self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            self._lock = (self.scratch / _LOCK).open("wb")
+            _is_taken(self._lock)
             self.work = self.scratch / "work"
             self.work.mkdir()
             (self.scratch / "t").mkdir()
@@ -70,16 +80,9 @@ class WorkingFolder:
                 raise execution_error(f"copy {source} to", self.work, error) from error
 
     def remove(self) -> None:
-        """Take the folder away, also what its owner made read-only."""
-        for attempt in range(10):
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            if not self.scratch.exists():
-                return
-            for folder, _, _ in os.walk(self.scratch):
-                with contextlib.suppress(OSError):
-                    os.chmod(folder, stat.S_IRWXU)
-            # On Windows a file stays locked for a moment after the process that had it open.
-            time.sleep(0.02 * attempt)
+        """Take the folder away."""
+        self._lock.close()
+        _remove(self.scratch)
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -104,6 +107,46 @@ def execution_error(action: str, path: Path, error: OSError) -> ExecutionError:
     what = error.strerror or str(error) or type(error).__name__
     mend = _MENDS.get(error.errno or 0, "check the folder")
     return ExecutionError(f"cannot {action} {path}: {what}; {mend}")
+
+
+def _remove(root: Path) -> None:
+    for attempt in range(10):
+        shutil.rmtree(root, ignore_errors=True)
+        if not root.exists():
+            return
+        for folder, _, _ in os.walk(root):  # the notebook may have made some read-only
+            with contextlib.suppress(OSError):
+                os.chmod(folder, stat.S_IRWXU)
+        # On Windows a file stays locked for a moment after the process that had it open.
+        time.sleep(0.02 * attempt)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the working folders of processes that were killed before they could."""
+    if os.name != "posix":
+        return
+    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError):
+            state = lock.stat()
+            is_ours = state.st_uid == os.geteuid()
+            if not is_ours or time.time() - state.st_mtime < _ABANDONED_AFTER:
+                continue
+            with lock.open("r+b") as file:
+                if not _is_taken(file):
+                    _remove(lock.parent)
+
+
+def _is_taken(file: IO[bytes]) -> bool:
+    """Take the lock; True when another process has it."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:

@@ -152,10 +152,10 @@ class _Job:
 
     def execute(self) -> Outcome:
         """Stage, run, judge, hand over, clear up."""
+        _check_installation()
+        self._clear_output()
         began = time.monotonic()
         execution, progress = self.execution, Progress()
-        self._check()
-        self._clear_output()
         self.watchdog.start(execution.limits.seconds)
         try:
             with WorkingFolder() as folder:
@@ -234,13 +234,6 @@ class _Job:
         parameters = {**DEFAULT_PARAMETERS, **self.execution.parameters}
         return str(parameters["predictions_path"]), str(parameters["model_path"])
 
-    def _check(self) -> None:
-        if not sys.executable or importlib.util.find_spec("ipykernel") is None:
-            raise ExecutionError(
-                f"ipykernel is missing in {sys.executable or 'this Python'}; "
-                "install it with `pip install ipykernel`"
-            )
-
     def _clear_output(self) -> None:
         """Make the output folder, without what an earlier execution of this label left there."""
         try:
@@ -287,6 +280,16 @@ class _NotebookJob(_Job):
 
     def _written(self) -> tuple[str, str]:
         return "submission.csv", str(DEFAULT_PARAMETERS["model_path"])
+
+
+def _check_installation() -> None:
+    if not sys.executable or importlib.util.find_spec("ipykernel") is None:
+        raise ExecutionError(
+            f"ipykernel is missing in {sys.executable or 'this Python'}; "
+            "install it with `pip install ipykernel`"
+        )
+    # papermill takes a second or two to import, once: not on the clock of the first candidate.
+    importlib.import_module("mlestar_jupyter.execution.client")
 
 
 def _is_not_ours(_: logging.LogRecord) -> bool:

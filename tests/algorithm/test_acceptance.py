@@ -30,7 +30,7 @@ from mlestar_jupyter.task import Overrides
 @pytest.fixture
 def run(build, diabetes, tmp_path):
     """A run whose metric is better when it is lower (rmse)."""
-    run = Run.create(tmp_path / "run", from_folder(build(*diabetes)), Settings())
+    run = Run.create(tmp_path / "run", from_folder(build(*diabetes)), Settings(folds=2))
     yield run
     run.close()
 
@@ -39,7 +39,7 @@ def run(build, diabetes, tmp_path):
 def auc_run(build, cancer, tmp_path):
     """A run whose metric is better when it is higher (auc)."""
     task = from_folder(build(*cancer), Overrides(metric="auc"))
-    run = Run.create(tmp_path / "run", task, Settings())
+    run = Run.create(tmp_path / "run", task, Settings(folds=2))
     yield run
     run.close()
 
@@ -103,7 +103,7 @@ def test_a_real_gain_is_accepted_where_higher_is_better(auc_run, judge):
 def test_noise_is_mostly_refused_although_its_point_score_is_better(run, judge):
     incumbent = judge(run, "incumbent", noisy(40, 0))
     strict = accepted = 0
-    for seed in range(1, 41):
+    for seed in range(1, 26):
         candidate = judge(run, f"seed {seed}", noisy(40, seed))
         strict += candidate.score.is_better_than(incumbent.score)
         accepted += decide(run, candidate, incumbent).accepted
@@ -144,9 +144,9 @@ def test_a_small_gain_in_every_row_is_real(run, judge):
 
 def test_the_papers_rule_takes_any_strict_gain(build, diabetes, tmp_path, judge):
     task = from_folder(build(*diabetes))
-    run = Run.create(tmp_path / "run", task, Settings(acceptance=None))
+    run = Run.create(tmp_path / "run", task, Settings(acceptance=None, folds=2))
     incumbent = judge(run, "incumbent", noisy(40, 0), slowest=10.0)
-    for seed in range(1, 15):
+    for seed in range(1, 11):
         candidate = judge(run, f"seed {seed}", noisy(40, seed), slowest=1.0)
         decision = decide(run, candidate, incumbent)
         assert decision.accepted is candidate.score.is_better_than(incumbent.score)
@@ -180,7 +180,7 @@ def test_a_tie_is_accepted_when_it_is_cheaper_and_not_worse(run, judge):
 def test_cheaper_ties_never_ratchet_below_the_best_score_ever(run, judge):
     incumbent = judge(run, "0", noisy(40, 0), slowest=1e6)
     accepted = 0
-    for step in range(1, 41):
+    for step in range(1, 26):
         candidate = judge(run, str(step), noisy(40, step), slowest=incumbent.slowest * 0.7)
         best = best_score(run)
         decision = decide(run, candidate, incumbent)
@@ -191,7 +191,7 @@ def test_cheaper_ties_never_ratchet_below_the_best_score_ever(run, judge):
             incumbent = candidate
         assert incumbent.score.gain_over(judge_first(run)) >= 0
     assert accepted >= 1
-    assert incumbent.score.value <= min(40.0, judge_first(run).value)
+    assert incumbent.score.is_better_than(judge_first(run))
 
 
 def judge_first(run: Run):
@@ -201,7 +201,7 @@ def judge_first(run: Run):
 
 def test_an_equal_and_cheaper_sequence_stays_at_the_best_score(run, judge):
     best = incumbent = judge(run, "best", off(10), slowest=1000.0)
-    for step in range(30):
+    for step in range(18):
         worse = 10 + 0.001 * (step % 3)
         candidate = judge(run, f"step {step}", off(worse), slowest=incumbent.slowest * 0.5)
         if decide(run, candidate, incumbent).accepted:
@@ -332,7 +332,7 @@ def test_classes_and_rankings_are_resampled_too():
         "map@3": Graded(names[actual], np.array([" ".join(names)] * 90), 0.0),
     }.items():
         value = METRICS[name](fold.actual, fold.predicted)
-        draws = resample(METRICS[name], [fold], 200, 0)
+        draws = resample(METRICS[name], [fold], 60, 0)
         assert np.isfinite(draws).all()
         assert draws.std() > 0
         assert draws.mean() == pytest.approx(value, abs=3 * draws.std())

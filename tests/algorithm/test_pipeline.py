@@ -115,17 +115,20 @@ def test_no_candidate_saw_the_answers(solved: tuple[Result, SmallCast]) -> None:
         assert not set(held["patient"]) & set(train["patient"])
 
 
-def test_the_same_seed_finds_the_same_best_score(
+def test_the_same_seed_gives_the_same_scores(
     solved: tuple[Result, SmallCast], tmp_path: Path
 ) -> None:
     first, _ = solved
     task = from_folder(write_demo_task(tmp_path / "task"))
+    settings = SETTINGS.replace(outer_steps=0, solutions=1, ensemble_rounds=0, reproduce=False)
     with Session.start(
-        task, SETTINGS, tmp_path / "run", agents=SmallCast(broken="tree")
+        task, settings, tmp_path / "run", agents=SmallCast(broken="tree")
     ) as session:
         second = session.solve()
-    assert second.best.score.value == first.best.score.value
-    assert second.best.solution == first.best.solution
+    before = {c.solution.key: c.score for c in first.run.scored}
+    shared = [c for c in second.run.scored if c.solution.key in before]
+    assert len(shared) >= 3
+    assert all(c.score == before[c.solution.key] for c in shared)
 
 
 def test_a_leaking_candidate_is_turned_away_before_it_runs(tmp_path: Path) -> None:

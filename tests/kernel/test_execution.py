@@ -49,8 +49,12 @@ def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setenv("MLESTAR_TEST", mark)
         yield temporary
     assert list(temporary.iterdir()) == []
-    assert [process for process in psutil.process_iter() if _carries(process, mark)] == []
+    assert [process for process in _others() if _carries(process, mark)] == []
     temporary.rmdir()
+
+
+def _others() -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if process.pid != os.getpid()]
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:
@@ -278,12 +282,12 @@ def test_a_timeout_ends_the_whole_tree_and_keeps_the_outputs_so_far(
         time.sleep(600)
         """,
         "print('never')",
-        seconds=4,
+        seconds=5,
         pids=str(tmp_path),
     )
     outcome = executor.run(execution)
     assert outcome.status == "timed_out"
-    assert str(outcome.failure) == "block model: TimeLimitExceeded: not done within 4 s"
+    assert str(outcome.failure) == "block model: TimeLimitExceeded: not done within 5 s"
     for name in ("child", "grandchild"):
         assert not _is_running(tmp_path / name)
     notebook = _read(execution)
@@ -575,7 +579,7 @@ def test_what_keeps_everything_from_running_is_one_line_with_the_mend(
     (tmp_path / "broken" / "zmq.py").write_text("raise ImportError('zmq is broken')")
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path / "broken"))
-        with pytest.raises(ExecutionError, match="kernel did not start: .*zmq is broken; try"):
+        with pytest.raises(ExecutionError, match=r"kernel did not start: .*zmq is broken; try"):
             executor.run(build("print(1)"))
     monkeypatch.setitem(sys.modules, "ipykernel", None)
     with pytest.raises(ExecutionError, match="pip install ipykernel"):
@@ -621,8 +625,25 @@ def test_nothing_survives_an_interrupt_or_the_end_of_our_process(
     assert ("KeyboardInterrupt" in errors) == (ending == "Ctrl-C")
     assert list(nothing_is_left_behind.iterdir()) == []
     mark = os.environ["MLESTAR_TEST"]
-    left = [process for process in psutil.process_iter() if _carries(process, mark)]
-    assert left == []
+    assert [process for process in _others() if _carries(process, mark)] == []
+
+
+@posix_only
+def test_what_a_killed_process_left_is_taken_away_by_the_next_one(
+    executor: PapermillExecutor, build: Build, tmp_path: Path, nothing_is_left_behind: Path
+) -> None:
+    (tmp_path / "script.py").write_text(_SCRIPT + "executor.run(execution)\n")
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path])
+    _wait_for((tmp_path / "started").exists)
+    process.kill()
+    process.wait()
+    (abandoned,) = nothing_is_left_behind.iterdir()
+    _wait_for(lambda: not any(_carries(p, os.environ["MLESTAR_TEST"]) for p in _others()))
+    executor.run(build("print('too young to be sure')"))
+    assert abandoned.exists()
+    os.utime(abandoned / "mlestar.lock", (0, 0))
+    executor.run(build("print('old enough')"))
+    assert not abandoned.exists()
 
 
 # ------------------------------------------------------------------------ beside papermill's own

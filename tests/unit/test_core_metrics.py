@@ -212,8 +212,8 @@ def test_a_value_that_is_not_defined_is_an_error_with_words():
 
 
 DESCRIPTIONS = [
-    ("Submissions are evaluated on area under the ROC curve between the predicted probability "
-     "and the observed target.", "auc"),
+    ("Submissions are evaluated on area under the ROC curve between the predicted probability.",
+     "auc"),
     ("## Evaluation\nThe evaluation metric for this competition is Mean Absolute Error.", "mae"),
     ("Submissions are scored on the root mean squared error.", "rmse"),
     ("The score is the Root Mean Squared Logarithmic Error (RMSLE).", "rmsle"),
@@ -221,8 +221,8 @@ DESCRIPTIONS = [
     ("Submissions are evaluated using multi-class logarithmic loss.", "log_loss"),
     ("Metric: Macro-averaged F1 score over the five classes.", "f1_macro"),
     ("Submissions are evaluated by Matthews correlation coefficient (MCC).", "mcc"),
-    ("It is your job to predict who survived.\n## Metric\nYour score is the percentage of "
-     "passengers you correctly predict. This is known as accuracy.", "accuracy"),
+    ("Who survived?\n## Metric\nThe share of passengers you predict correctly, known as accuracy.",
+     "accuracy"),
     ("Balanced accuracy is used to judge submissions.", "balanced_accuracy"),
     ("Forecasts are evaluated on SMAPE between forecasts and actual values.", "smape"),
     ("Submissions are evaluated according to the Mean Average Precision @ 3 (MAP@3).", "map@3"),

@@ -233,7 +233,7 @@ def test_folds_are_saved_and_loaded_as_they_were(tmp_path):
 @pytest.mark.parametrize("text", ["", "# ordered: False\nrow,fold\n0,1\n1", "# x\nr,f\n0,one\n"])
 def test_damaged_folds_are_named(tmp_path, text):
     (tmp_path / "folds.csv").write_text(text)
-    with pytest.raises(JournalError, match="folds.csv is damaged"):
+    with pytest.raises(JournalError, match=r"folds\.csv is damaged"):
         Validation.load(tmp_path)
 
 
