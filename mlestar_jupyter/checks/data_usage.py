@@ -32,7 +32,8 @@ def find_unused(solution: Solution, task: Task) -> DataUsageEvidence:
     entries = list(dict.fromkeys(_entry(file) for file in task.source.files))
     used = tuple(entry for entry in entries if mentions.has_file(entry))
     columns = [c for c in task.features if c != task.id_column and not mentions.has_column(c)]
-    if columns and not _takes_listed_columns(solution, task):
+    # A training loop of its own (torch) fits nothing that we see.
+    if columns and ("backward" in mentions.words or not _takes_listed_columns(solution, task)):
         columns = []
     unused = tuple(entry for entry in entries if entry not in used)
     return DataUsageEvidence(used, unused, tuple(columns))
@@ -113,8 +114,8 @@ class _Mentions:
             case ast.Call(func=ast.Attribute(value=base, attr=name), args=args):
                 if name in _LISTINGS and any(map(_names_data, (base, *args))):
                     # With no word in it the pattern is "*", or there is none: all is listed.
-                    pieces: list[ast.AST] = [p for a in (base, *args) for p in ast.walk(a)]
-                    texts = [p.value for p in pieces if isinstance(p, ast.Constant)]
+                    parts: list[ast.AST] = [p for a in (base, *args) for p in ast.walk(a)]
+                    texts = [p.value for p in parts if isinstance(p, ast.Constant)]
                     self.lists_all |= not any(re.search(r"\w", str(text)) for text in texts)
 
     def _note_formatted(self, pieces: list[ast.expr]) -> None:

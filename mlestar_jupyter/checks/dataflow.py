@@ -113,9 +113,7 @@ class Flow:
         self._functions.append(function)
         return Value(function=function)
 
-    def call(
-        self, function: Function, args: Sequence[Value], keywords: dict[str, Value]
-    ) -> Value:
+    def call(self, function: Function, args: Sequence[Value], keywords: dict[str, Value]) -> Value:
         """Walk through a function of the solution with these arguments; what it returns."""
         function.called = True
         if function in self._calls or len(self._calls) >= DEPTH or self._steps > STEPS:

@@ -1,14 +1,13 @@
-"""Methods of tables, columns, arrays, lists and dicts."""
+"""Methods of tables, columns and arrays."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
-from mlestar_jupyter.checks import estimators, expressions, groups, selection
+from mlestar_jupyter.checks import containers, estimators, expressions, groups, selection
 from mlestar_jupyter.checks.values import (
     Value,
-    any_of,
     container,
     is_literal,
     mixed,
@@ -36,7 +35,7 @@ def method(flow: Flow, base: Value, arguments: Arguments) -> Value:
     if estimators.is_fit(name):
         return estimators.fit(flow, base, arguments)
     if base.items is not None:
-        return _of_container(base, arguments)
+        return containers.method(base, arguments)
     if base.kind == "groups":
         return groups.method(flow, base, arguments)
     if base.kind == "names":
@@ -74,7 +73,8 @@ def merged(flow: Flow, arguments: Arguments, left: Value, right: Value) -> Value
     # Test rows joined to train rows by a key: neither can be said to be held.
     clash = right.rows and left.rows != right.rows and "train" not in left.rows
     return left.but(
-        kind="frame", rows=frozenset() if clash else left.rows, sure=left.sure and right.sure, statistic=None, wide=left.wide or right.wide,
+        kind="frame", rows=frozenset() if clash else left.rows, statistic=None,
+        sure=left.sure and right.sure, wide=left.wide or right.wide,
         leaky=left.leaky | (right.leaky if right.rows else frozenset()),
         exact=left.exact and (right.exact or not right.rows),
     )  # fmt: skip
@@ -113,9 +113,7 @@ def _of_table(flow: Flow, base: Value, arguments: Arguments) -> Value:
         case "align" if first is not None:
             return container([base.but(), first.but()])
         case "insert" if len(arguments.args) > 2:
-            selection.write_column(
-                flow, arguments.tree, base, arguments.args[1], arguments.args[2]
-            )
+            selection.write_column(flow, arguments.tree, base, arguments.args[1], arguments.args[2])
             return Value()
         case "assign":
             return _assigned(flow, base, arguments)
@@ -184,9 +182,7 @@ def _renamed(base: Value, arguments: Arguments) -> Value:
         return base.but()
     if renames is None or renames.items is None or renames.rest is not None:
         return base.but(leaky=frozenset(), exact=False)
-    new = {
-        v.text for k, v in renames.items.items() if k in base.leaky and v.text is not None
-    }
+    new = {v.text for k, v in renames.items.items() if k in base.leaky and v.text is not None}
     return base.but(leaky=(base.leaky - set(renames.items)) | new)
 
 
@@ -260,44 +256,3 @@ def _of_statistic(flow: Flow, base: Value, arguments: Arguments) -> Value:
         left = selection.without(base, names_in(dropped), known=is_literal(dropped))
         return left if left.leaky or left.is_target or not left.exact else Value()
     return Value() if arguments.name in COUNTS else base
-
-
-def _of_container(base: Value, arguments: Arguments) -> Value:
-    name, first = arguments.name, arguments.get(0)
-    items = base.items
-    assert items is not None
-    everything = [*items.values(), *([base.rest] if base.rest else [])]
-    match name:
-        case "append" | "add" if first is not None:
-            # In a loop that is walked twice the second item is like the first.
-            items[len(items)] = first
-        case "insert" if len(arguments.args) > 1:
-            base.become(container([arguments.args[1], *items.values()], base.rest))
-        case "extend" | "update" if first is not None:
-            if first.items is not None:
-                more = first.items if name == "update" else dict(
-                    enumerate(first.items.values(), start=len(items))
-                )  # fmt: skip
-                items.update(more)
-            rests = [v for v in (base.rest, first.rest) if v]
-            if first.items is None:
-                rests.append(expressions.element(first))
-            base.rest = any_of(rests) if rests else None
-        case "remove" if first is not None:
-            base.become(selection.without(base, names_in(first), known=is_literal(first)))
-        case "items":
-            pairs = [container([Value(const=k), v]) for k, v in items.items()]
-            return container(pairs, container([Value(), base.rest]) if base.rest else None)
-        case "values":
-            return container(list(items.values()), base.rest)
-        case "keys":
-            return container([Value(const=key) for key in items])
-        case "copy":
-            return base.but()
-        case "get" | "setdefault" | "pop" if first is not None and first.const in items:
-            return items.pop(first.const) if name == "pop" else items[first.const]
-        case "get" | "setdefault" | "pop":
-            return any_of(everything) if everything else Value()
-        case _:
-            return mixed(everything)
-    return Value()

@@ -118,9 +118,7 @@ def _unstaged_file(seen: Read, flow: Flow) -> Iterator[Finding]:
     yield from _inside(seen, flow, path, shown, written)
 
 
-def _inside(
-    seen: Read, flow: Flow, path: str, shown: str, written: set[str]
-) -> Iterator[Finding]:
+def _inside(seen: Read, flow: Flow, path: str, shown: str, written: set[str]) -> Iterator[Finding]:
     files = flow.task.source.files
     parameter = _PARAMETER.fullmatch(path)
     if _ANSWERS.search(posixpath.basename(path)) and not _is_file(path, files):

@@ -10,7 +10,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.checks.sightings import Read
-from mlestar_jupyter.checks.values import UNKNOWN, Value, is_literal, mixed, names_in
+from mlestar_jupyter.checks.values import UNKNOWN, Value, container, is_literal, mixed, names_in
 
 if TYPE_CHECKING:
     from mlestar_jupyter.checks.calls import Arguments
@@ -61,6 +61,11 @@ def attribute(base: Value, name: str) -> Value:
     text = base.text or ""
     if name == "parent":
         return Value(const=_parent(text))
+    if name == "parents":
+        above = [_parent(text)]
+        for _ in range(4):
+            above.append(_parent(above[-1]))
+        return container([Value(const=parent) for parent in above])
     if name == "name" and UNKNOWN not in text and not text.endswith(">"):
         return Value(const=posixpath.basename(text))
     return Value()
@@ -131,9 +136,7 @@ def table(flow: Flow, text: str, arguments: Arguments) -> Value:
     # Rows that name a file (an image) own what is in it.
     whole = mixed(arguments.args)
     frame = arguments.name.startswith(("read_", "scan_"))
-    return Value(
-        kind="frame" if frame else "", rows=whole.rows, sure=whole.sure, part=whole.part
-    )
+    return Value(kind="frame" if frame else "", rows=whole.rows, sure=whole.sure, part=whole.part)
 
 
 def _method(flow: Flow, base: Value, arguments: Arguments) -> Value:

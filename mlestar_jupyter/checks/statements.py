@@ -171,9 +171,7 @@ def _loop(flow: Flow, tree: ast.For | ast.AsyncFor) -> None:
     walk(flow, tree.orelse)
 
 
-def _attempt(
-    flow: Flow, body: Sequence[ast.stmt], handlers: Sequence[ast.ExceptHandler]
-) -> None:
+def _attempt(flow: Flow, body: Sequence[ast.stmt], handlers: Sequence[ast.ExceptHandler]) -> None:
     before = dict(flow.scope.names)
     walk(flow, body)
     for handler in handlers:

@@ -76,10 +76,17 @@ class Value:
 
     ``rows`` says whose rows it holds, of "train", "test" and "other" (rows that are not known,
     put together with known ones); ``sure`` is False when that is so only on some path.
-    ``part`` names the subset of the training rows. ``leaky`` are the columns it holds that must
-    not be features (the target, what is made of it, columns that only train has); ``exact`` says
-    that it holds no others of them. ``wide`` means that any column of train may be in it; ``broad``
-    are columns made of what is wide ("*" for one whose name is not known).
+    ``part`` names the subset of the training rows.
+
+    ``leaky`` are the columns it holds that must not be features (the target, what is made of it,
+    columns that only train has); ``exact`` says that it holds no others of them. ``wide`` means
+    that any column of train may be in it; ``broad`` are columns made of what is wide ("*" for
+    one whose name is not known).
+
+    ``statistic`` is set on a table of statistics of the target by group, ``encoded`` on what was
+    looked up in one for each row. An estimator that learns from every column it is given
+    ``takes_all``; one that picks columns by name is ``narrow``; ``fitted`` is the part of the
+    training rows that it was fitted on.
     """
 
     rows: frozenset[str] = frozenset()
@@ -231,6 +238,9 @@ def either(one: Value, other: Value) -> Value:
     if not value.is_container and one.rows != other.rows:
         value.rows, value.sure = one.rows | other.rows, False
         value.part = one.part if one.part == other.part else ()
+    encoded = _first((one.encoded, other.encoded))
+    if encoded is not None and value.encoded is None:
+        value.encoded = GroupStatistic(encoded.part, certain=False)
     return value
 
 

@@ -51,7 +51,8 @@ SUBSETS = frozenset({"query", "head", "tail", "sample", "dropna", "drop_duplicat
                      "nsmallest", "take", "xs", "get_group", "truncate", "filter"})  # fmt: skip
 #: Functions that put tables or arrays together.
 CONCATS = frozenset({"concat", "concatenate", "vstack", "hstack", "column_stack", "row_stack",
-                     "append", "chain", "union", "c_", "r_", "dstack", "stack", "block", "cat"})
+                     "append", "chain", "union", "c_", "r_", "dstack", "stack", "block",
+                     "cat"})  # fmt: skip
 STACKS = frozenset({"concatenate", "vstack", "row_stack", "append", "union", "cat"})
 #: Functions whose result is their first argument, row by row.
 WRAPPERS = frozenset({

@@ -44,17 +44,20 @@ class WorkingFolder:
 
     def __init__(self) -> None:
         _remove_abandoned(Path(tempfile.gettempdir()))
+        parent = Path(tempfile.gettempdir())
         try:
             self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        except OSError as error:
+            raise execution_error("make a working folder in", parent, error) from error
+        try:
             self._lock = (self.scratch / _LOCK).open("wb")
             _is_taken(self._lock)
             self.work = self.scratch / "work"
             self.work.mkdir()
             (self.scratch / "t").mkdir()
         except OSError as error:
-            raise execution_error(
-                "make a working folder in", Path(tempfile.gettempdir()), error
-            ) from error
+            _remove(self.scratch)
+            raise execution_error("make a working folder in", parent, error) from error
 
     def __enter__(self) -> WorkingFolder:
         return self

@@ -162,13 +162,8 @@ class _Job:
                 folder.stage(execution.inputs, lambda: self.watchdog.reason)
                 if self.watchdog.reason is None:
                     self._run(folder, progress)
-                reason = self.watchdog.release()
-                outcome = judge(
-                    progress,
-                    reason,
-                    limit=execution.limits.seconds,
-                    seconds=time.monotonic() - began,
-                )
+                reason, limit = self.watchdog.release(), execution.limits.seconds
+                outcome = judge(progress, reason, limit=limit, seconds=time.monotonic() - began)
                 self._hand_over(folder, progress.notebook, outcome)
                 return outcome
         finally:
@@ -185,11 +180,9 @@ class _Job:
         logging.getLogger("papermill").addFilter(_is_not_ours)
         papermill_engines.register(NAME, MlestarEngine)  # also when we run from a source tree
         execution = self.execution
+        threads = execution.limits.threads
         environment = kernel_environment(
-            os.environ,
-            threads=execution.limits.threads,
-            work=folder.work,
-            scratch=folder.scratch,
+            os.environ, threads=threads, work=folder.work, scratch=folder.scratch
         )
         kernel = Kernel(folder.scratch, folder.work, environment, self.tree)
         try:

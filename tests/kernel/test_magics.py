@@ -1,13 +1,12 @@
-"""The magics in a real kernel, driven by papermill as any headless front end would."""
+"""The magics in a real kernel, driven by nbclient as any headless front end would."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
 import pytest
+from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlestar_jupyter.demo import write_demo_task
@@ -20,16 +19,12 @@ RUN = (
 
 def execute(folder: Path, *sources: str, allow_errors: bool = False) -> list[Any]:
     """Execute these cells in a fresh kernel in ``folder``; gives the executed cells."""
-    cells = [new_code_cell(source) for source in sources]
-    if allow_errors:
-        for cell in cells:
-            cell.metadata["tags"] = ["raises-exception"]
-    path = folder / "user.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
-    executed = papermill.execute_notebook(
-        path, folder / "executed.ipynb", cwd=folder, kernel_name="python3", progress_bar=False
-    )
-    return list(executed.cells)
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    client = NotebookClient(
+        notebook, kernel_name="python3", allow_errors=allow_errors,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    return list(client.execute().cells)
 
 
 def shown(cell: Any) -> str:
@@ -129,9 +124,9 @@ def test_errors_are_one_line_that_names_the_thing_and_the_mend(tmp_path: Path) -
         LOAD,
         "%mlestar status",
         "%mlestar dance",
-        "%%mlestar --train nothing_here --target y\n",
-        "%%mlestar --data nowhere\n",
-        "%%mlestar 'open quote\n",
+        "%%mlestar --train nothing_here --target y\nthe task",
+        "%%mlestar --data nowhere\nthe task",
+        "%%mlestar 'open quote\nthe task",
         allow_errors=True,
     )
     expected = ["no run yet", "unknown verb 'dance'", "nothing_here", "nowhere", "close the quotes"]

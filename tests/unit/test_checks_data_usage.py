@@ -83,7 +83,7 @@ def test_a_file_counts_as_used_when_its_name_folder_or_pattern_is_mentioned(code
 
 
 def test_many_images_are_one_entry():
-    assert find(ALL).unused_files == ("stores.csv", "items.csv", "images/", "notes/readings.parquet")
+    assert [file for file in find(ALL).unused_files if "images" in file] == ["images/"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,8 @@ def test_many_images_are_one_entry():
             id="a list and a side table",
         ),
         pytest.param(
-            'def features(f):\n    out = pd.DataFrame()\n    out["r"] = f["rooms"]\n    return out\n'
+            "def features(f):\n    out = pd.DataFrame()\n"
+            '    out["r"] = f["rooms"]\n    return out\n'
             "lgb.LGBMRegressor().fit(features(train), y)",
             ("city", "area", "sold on"),
             id="a new frame filled in a function",
@@ -191,6 +192,11 @@ def test_columns_that_literal_lists_leave_out_are_unused(code, unused):
         ),
         pytest.param("x = 1", id="nothing is fitted"),
         pytest.param(
+            "from sklearn.preprocessing import StandardScaler\n"
+            'StandardScaler().fit(train[["rooms"]])\nloss(net(train.values)).backward()',
+            id="a training loop of its own",
+        ),
+        pytest.param(
             "train['total'] = train.select_dtypes('number').sum(axis=1)\n"
             "lgb.LGBMRegressor().fit(train[['total']], y)",
             id="a column made of all of them",
@@ -201,7 +207,8 @@ def test_columns_that_literal_lists_leave_out_are_unused(code, unused):
             id="the others dropped by name",
         ),
         pytest.param(
-            'train["new"] = train.eval("rooms * area")\ntrain["m"] = pd.to_datetime(train["sold on"])\n'
+            'train["new"] = train.eval("rooms * area")\n'
+            'train["m"] = pd.to_datetime(train["sold on"])\n'
             'lgb.LGBMRegressor().fit(train[["new", "m", "city"]], y)',
             id="named in an expression",
         ),

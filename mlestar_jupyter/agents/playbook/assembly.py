@@ -1,0 +1,135 @@
+"""Whole solutions: the blocks load, join, features, model and predict put together, and merged."""
+
+from __future__ import annotations
+
+import re
+
+from mlestar_jupyter.agents.playbook.catalogue import BY_NAME, Entry
+from mlestar_jupyter.agents.playbook.facts import Facts
+from mlestar_jupyter.agents.playbook.joins import join_block
+from mlestar_jupyter.agents.playbook.rendering import Code, render
+from mlestar_jupyter.solution import Block, Solution
+
+_PREDICTS = re.compile(r'^test_predictions\["(\w+)"\] = ', re.MULTILINE)
+#: Metrics of labels that a threshold or a lift of rare classes serves: function and options.
+_LABEL_SCORES = {
+    "f1": ("f1_score", ""),
+    "f1_macro": ("f1_score", ', average="macro"'),
+    "f1_weighted": ("f1_score", ', average="weighted"'),
+    "mcc": ("matthews_corrcoef", ""),
+    "kappa": ("cohen_kappa_score", ""),
+    "balanced_accuracy": ("balanced_accuracy_score", ""),
+}
+
+
+def first_solution(facts: Facts, entry: Entry) -> Solution:
+    """One simple, complete solution with one model."""
+    blocks = [Block("load", load_block(facts))]
+    joined = join_block(facts.joins)
+    if joined:
+        blocks.append(Block("join", joined))
+    blocks.append(Block("features", entry.features(facts)))
+    blocks.append(Block("model", entry.model(facts)))
+    blocks.append(Block("predict", predict_block(facts, several=False)))
+    return Solution(tuple(blocks), entry.name.replace("_", " "))
+
+
+def load_block(facts: Facts) -> str:
+    """The block ``load``."""
+    task = facts.task
+    useless = [n for n, c in task.profile.columns.items() if c.kind == "constant"]
+    left_out, why = [], []
+    if task.id_column in task.features and task.id_column not in task.profile.columns:
+        left_out, why = [task.id_column], ["an id says nothing"]
+    if task.group is not None:
+        left_out.append(task.group)
+        why.append("test has other groups")
+    if useless:
+        left_out += useless
+        why.append("one value everywhere")
+    words = facts.words | ({"left_out"} if left_out else set())
+    values = {
+        "target": task.target,
+        "left_out": left_out,
+        "why_left_out": Code("; ".join(why)),
+        "most_rows": max(20_000, int(20_000_000 / max(1, len(facts.columns)))),
+        "group": task.group,
+        "time": task.time,
+        "time_format": facts.formats.get(task.time or "", "mixed"),
+        "block_days": task.block_days,
+        "id_column": task.id_column,
+    }
+    return render("load", words, values)
+
+
+def predict_block(facts: Facts, *, several: bool) -> str:
+    """The block ``predict``, for one model or a blend of several."""
+    task = facts.task
+    score, options = _LABEL_SCORES.get(task.metric.name, ("", ""))
+    words = facts.words | {"blend" if several else "single"}
+    if "label" in facts.words:
+        kind = "plain_label" if not score else "threshold" if task.kind == "binary" else "lift"
+        words |= {kind}
+    column = task.target_columns[0] if task.target_columns else task.target
+    values = {
+        "positive": task.positive_class,
+        "score": Code(score),
+        "options": Code(options),
+        "id_column": task.id_column,
+        "column": column,
+        "class_columns": list(task.target_columns),
+    }
+    source = render("predict", words, values)
+    return f"from sklearn.metrics import {score}\n\n{source}" if score and "label" in words else source
+
+
+def model_names(solution: Solution) -> list[str]:
+    """The models whose predictions the solution averages, by the names that blocks give them."""
+    return [name for block in solution.blocks for name in _PREDICTS.findall(block.source)]
+
+
+def is_ours(solution: Solution) -> bool:
+    """Whether the solution keeps the playbook's conventions, so that blocks can be exchanged."""
+    names = set(solution.names)
+    return {"load", "features", "predict"} <= names and bool(model_names(solution))
+
+
+def merged(facts: Facts, base: Solution, other: Solution) -> Solution | None:
+    """The base with the models of the other beside its own; None when there is nothing to add."""
+    if not (is_ours(base) and is_ours(other)):
+        return None
+    known = set(model_names(base))
+    blocks = list(base.blocks[:-1])
+    current = next(b.source for b in reversed(blocks) if b.name.startswith("features"))
+    added = []
+    for block in other.blocks:
+        if block.name.startswith("features"):
+            pending = block
+        names = _PREDICTS.findall(block.source)
+        if not names or set(names) <= known:
+            continue
+        if pending.source != current:
+            blocks.append(Block(_free(f"features_{names[0]}", blocks), pending.source))
+            current = pending.source
+        blocks.append(Block(_free(f"model_{names[0]}", blocks), block.source))
+        added += names
+    if not added:
+        return None
+    blocks.append(Block(base.blocks[-1].name, predict_block(facts, several=True)))
+    return Solution(tuple(blocks), f"{base.title} + {' + '.join(added)}".replace("_", " "))
+
+
+def with_model(facts: Facts, solution: Solution, name: str) -> Solution | None:
+    """The solution with one more model of the catalogue; None when it has it or none fits."""
+    entry = BY_NAME.get(name)
+    if entry is None or not entry.is_installed or entry.suits(facts) <= 0:
+        return None
+    return merged(facts, solution, first_solution(facts, entry))
+
+
+def _free(name: str, blocks: list[Block]) -> str:
+    taken = {block.name for block in blocks}
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free
