@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlestar_jupyter import metrics
-from mlestar_jupyter.errors import TaskError, short_list
+from mlestar_jupyter.errors import TaskError, short_list, shown
 from mlestar_jupyter.metrics import Kind, Metric
 from mlestar_jupyter.task import Overrides, Task
 
@@ -24,7 +24,7 @@ def checked_answers(train: pd.DataFrame, target: str, file: str, notes: list[str
         raise TaskError(f"every value of the target {target!r} in {file} is missing; fill it in")
     if answers.nunique() == 1:
         raise TaskError(
-            f"the target {target!r} is {answers.iloc[0]!r} in every row of {file}: "
+            f"the target {target!r} is {shown(answers.iloc[0])} in every row of {file}: "
             f"there is nothing to learn; choose another with --target"
         )
     if len(answers) < 10:

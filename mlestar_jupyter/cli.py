@@ -11,7 +11,7 @@ from typing import Any
 
 _BEGAN = time.monotonic()  # the user's clock starts before the heavy imports
 
-from mlestar_jupyter import __version__  # noqa: E402
+from mlestar_jupyter._version import __version__  # noqa: E402
 from mlestar_jupyter.errors import MlestarError  # noqa: E402
 from mlestar_jupyter.events import Event  # noqa: E402
 from mlestar_jupyter.options import (  # noqa: E402

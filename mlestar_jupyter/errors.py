@@ -38,6 +38,11 @@ class BudgetError(MlestarError):
     """Time or money was used up before anything could be delivered."""
 
 
+def shown(value: Any) -> str:
+    """A value of the user's data for a message, as plain Python writes it."""
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
 def short_list(names: Sequence[Any], most: int = 8) -> str:
     """Names for a message: the first of them, and how many there are."""
     shown = ", ".join(repr(n) if " " in str(n) else str(n) for n in names[:most])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,9 @@ def read_predictions(task: Task, path: Path, ids: pd.Series | None, rows: int) -
 
     if not path.is_file():
         raise InvalidPredictions("no predictions were written to predictions_path")
-    text_columns = {task.id_column: str} if task.id_column else {}
     try:
-        frame = pd.read_csv(path, dtype=text_columns, keep_default_na=True)
+        # As text: what pandas takes for a number or for missing may be an id or a label.
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, OSError, pd.errors.ParserError) as error:
         raise InvalidPredictions(f"the predictions are no CSV table: {error}") from error
     missing = [c for c in task.sample_columns if c not in frame.columns]
@@ -93,7 +94,7 @@ def _align(frame: pd.DataFrame, column: str, ids: pd.Series) -> pd.DataFrame:
 
 def _texts(values: pd.Series) -> pd.Series:
     """Ids as text, so that 7, 7.0 and "7" are one."""
-    return values.astype(str).str.strip().str.replace(r"\.0$", "", regex=True)
+    return values.astype(str).str.strip().str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
 
 
 def code_answers(task: Task, answers: pd.Series) -> Array:
@@ -113,7 +114,9 @@ def code_predictions(task: Task, frame: pd.DataFrame) -> Array:
 
     columns = list(task.target_columns)
     part = frame[columns]
-    missing = int(part.isna().sum().sum())
+    text = part.apply(lambda values: values.astype(str).str.strip())
+    empty = {"", "nan", "NaN"} if task.metric.needs in ("value", "probability") else {""}
+    missing = int(text.isin(empty).sum().sum())
     if missing:
         raise InvalidPredictions(f"{missing} predictions are missing (empty or NaN)")
     if task.metric.needs == "ranking":
@@ -147,8 +150,7 @@ def _class_numbers(task: Task, labels: pd.Series) -> Array:
 
 
 def _plain(label: Any) -> str:
-    text = str(label).strip()
-    return text.removesuffix(".0")
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(label).strip())
 
 
 def is_built_in(metric: Metric) -> bool:

@@ -15,7 +15,7 @@ from mlestar_jupyter.answers import (
     infer_kind_and_metric,
     positive,
 )
-from mlestar_jupyter.errors import JournalError, TaskError, short_list
+from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
 from mlestar_jupyter.metrics import Metric
 from mlestar_jupyter.split_rule import infer_split
 from mlestar_jupyter.tables import SUFFIXES, read_table, table_suffix
@@ -47,7 +47,7 @@ def from_folder(folder: Path, overrides: Overrides | None = None, description: s
     files = tuple(
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path not in used and not path.is_symlink()
+        if path.is_file() and path not in used and not _is_twin(path, folder) and not path.is_symlink()
         and not any(_IGNORED.match(part) for part in path.relative_to(folder).parts)
         and not _is_description(path) and path.suffix != ".ipynb"
     )  # fmt: skip
@@ -191,6 +191,13 @@ def _find_table(folder: Path, stem: str) -> Path | None:
     return found[0] if found else None
 
 
+def _is_twin(path: Path, folder: Path) -> bool:
+    """Another form of train, test or sample (train.csv.zip beside train.csv): never staged."""
+    stem = path.name.split(".")[0].lower()
+    named = stem in ("train", "test") or _SAMPLES.match(path.name)
+    return bool(path.parent == folder and table_suffix(path) and named)
+
+
 def _is_description(path: Path) -> bool:
     return path.suffix.lower() in (".md", ".txt") and path.stem.lower() in _DESCRIPTIONS
 
@@ -320,7 +327,7 @@ def _check_test(
         if len(twice):
             raise TaskError(
                 f"{source.test.name} has {len(twice)} duplicated values of the id {id_column!r}, "
-                f"for example {twice.iloc[0]!r}; make ids unique or choose another with --id"
+                f"for example {shown(twice.iloc[0])}; make ids unique or choose another with --id"
             )
 
 
@@ -343,7 +350,7 @@ def _check_sample(task: Task, sample: pd.DataFrame, test: pd.DataFrame) -> None:
         ids = set(test[task.id_column]) - set(sample[task.id_column])
         if ids:
             raise TaskError(
-                f"{name} lacks {len(ids)} ids of test, for example {min(ids, key=str)!r}; "
+                f"{name} lacks {len(ids)} ids of test, for example {shown(min(ids, key=str))}; "
                 f"make the column {task.id_column!r} agree with test"
             )
     by_class = task.metric.needs == "probability" and task.kind == "multiclass"

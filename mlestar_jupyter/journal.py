@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -23,24 +23,26 @@ def read_events(path: Path) -> list[Event]:
     """
     if not path.is_file():
         raise JournalError(f"no journal in {path.parent}; give the folder of a run")
-    return list(_parse(path.read_bytes(), path))
+    return _parse(path.read_bytes(), path)[0]
 
 
-def _parse(content: bytes, path: Path) -> Iterator[Event]:
-    lines = content.split(b"\n")
-    for number, line in enumerate(lines):
-        is_last = number == len(lines) - 1  # without its line break: torn, or nothing
-        if is_last or not line.strip():
-            continue
+def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
+    """The whole events, and how many bytes they take."""
+    lines = content.split(b"\n")[:-1]  # what stands after the last line break is torn, or nothing
+    events: list[Event] = []
+    size = 0
+    for number, line in enumerate(lines, start=1):
         try:
-            event = Event.from_json(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines) - 2:
-                continue  # written in part before its line break came: torn as well
+            if line.strip():
+                events.append(Event.from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if number == len(lines):
+                break  # a line break that came to disk before the line did: torn as well
             raise JournalError(
-                f"{path}, line {number + 1} is damaged; remove that line to go on without it"
+                f"{path}, line {number} is damaged; remove that line to go on without it"
             ) from error
-        yield event
+        size += len(line) + 1
+    return events, size
 
 
 class Journal:
@@ -56,7 +58,7 @@ class Journal:
     def create(cls, path: Path) -> Journal:
         """A new journal; JournalError when there is one already."""
         try:
-            file = path.open("xb")
+            file = path.open("xb", buffering=0)
         except FileExistsError:
             raise JournalError(
                 f"{path.parent} already holds a run; resume it or choose another folder"
@@ -69,27 +71,31 @@ class Journal:
         """Open for going on: takes the lock, cuts a torn last line off, gives the events."""
         if not path.is_file():
             raise JournalError(f"no journal in {path.parent}; give the folder of a run")
-        file = path.open("r+b")
-        _lock_file(file, path)
-        content = file.read()
-        events = list(_parse(content, path))
-        whole = content[: content.rfind(b"\n") + 1]
-        if events:
-            whole = _without_torn_line(whole)
-        file.truncate(len(whole))
-        file.seek(len(whole))
+        file = path.open("r+b", buffering=0)
+        try:
+            _lock_file(file, path)
+            events, size = _parse(path.read_bytes(), path)
+            file.truncate(size)
+            file.seek(size)
+        except BaseException:
+            file.close()
+            raise
         return cls(path, file, events[-1].seq + 1 if events else 0), events
 
     def append(self, kind: Any, at: float, elapsed: float, data: dict[str, Any]) -> Event:
         """Write one event and flush it to disk before it counts."""
         with self._lock:
             event = Event(self._count, kind, at, elapsed, data)
-            line = json.dumps(event.to_json(), default=str, ensure_ascii=False)
+            line = _encode(event) + b"\n"
+            place = self._file.tell()
             try:
-                self._file.write(line.encode() + b"\n")
-                self._file.flush()
+                if self._file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file.fileno())
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(place)
+                    self._file.seek(place)
                 raise JournalError(
                     f"cannot write {self.path}: {error.strerror}; make room and resume the run"
                 ) from error
@@ -125,13 +131,13 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _without_torn_line(content: bytes) -> bytes:
-    end = content[:-1].rfind(b"\n") + 1
+def _encode(event: Event) -> bytes:
+    """One line of JSON; what is no proper Unicode (a file name, an output) is escaped."""
+    record = event.to_json()
     try:
-        json.loads(content[end:])
-    except ValueError:
-        return content[:end]
-    return content
+        return json.dumps(record, default=str, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(record, default=str).encode()
 
 
 def _lock_file(file: IO[bytes], path: Path) -> None:

@@ -174,6 +174,8 @@ _ALIASES = {
     "roc_auc": "auc",
     "auroc": "auc",
     "gini": "gini",
+    "mean average precision @ 3": "map@3",
+    "mean average precision at 3": "map@3",
     "average precision": "average_precision",
     "brier score": "brier",
     "multi-class logarithmic loss": "log_loss",

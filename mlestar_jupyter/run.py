@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from mlestar_jupyter._version import __version__
 from mlestar_jupyter.candidate import Candidate, Finding, Proposal
 from mlestar_jupyter.errors import JournalError
 from mlestar_jupyter.events import Event, Kind, Listener
@@ -20,6 +22,7 @@ from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.staging import Staging
+from mlestar_jupyter.tables import keep_frame
 from mlestar_jupyter.task import Task, write_json
 from mlestar_jupyter.validation import Validation, freeze
 
@@ -154,25 +157,28 @@ class Run:
         if folder.exists() and not folder.is_dir():
             raise JournalError(f"{folder} is a file; choose a folder for the run")
         validation = freeze(task, settings)
+        is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "candidates").mkdir()
             for name, frame in (frames or {}).items():
                 (folder / "data").mkdir(exist_ok=True)
-                frame.to_parquet(folder / "data" / f"{name}.parquet", index=False)
+                keep_frame(frame, folder / "data" / f"{name}.parquet")
             write_json(folder / "task.json", task.to_json())
             validation.save(folder / "folds")
             journal = Journal.create(folder / "journal.jsonl")
-        except OSError as error:
-            raise JournalError(
-                f"cannot write the run folder {folder}: {error.strerror}; choose another folder"
-            ) from error
+        except BaseException as error:
+            for path in [folder] if is_new else folder.iterdir():
+                shutil.rmtree(path, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise JournalError(
+                    f"cannot write the run folder {folder}: {error.strerror}; choose another folder"
+                ) from error
+            raise
         run = cls(folder, task, validation, journal)
         run._base = 0.0
         if began is not None:
             run._began = began
-        from mlestar_jupyter import __version__
-
         run.emit(
             "run_started", version=__version__, task=task.name, settings=settings.to_json(),
             metric=task.metric.name, greater_is_better=task.metric.greater_is_better,

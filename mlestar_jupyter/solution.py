@@ -38,7 +38,7 @@ _PARAMETER_NOTES = {
 }
 
 _MARKER = re.compile(r"^# %%[ \t]*(?P<name>[^\n]*?)[ \t]*$")
-_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]*$")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Block:
     source: str
 
     def __post_init__(self) -> None:
-        if not _NAME.match(self.name):
+        if not _NAME.fullmatch(self.name):
             raise ReplyError(
                 f"block name {self.name!r} is not an identifier; use letters, digits and _"
             )
@@ -109,7 +109,7 @@ class Solution:
         """Raise ReplyError naming the block and line that is not Python (magics are allowed)."""
         for block in self.blocks:
             try:
-                ast.parse(_without_magics(block.source))
+                _parse(block.source)
             except (SyntaxError, ValueError) as error:
                 line = getattr(error, "lineno", None) or 1
                 raise ReplyError(
@@ -133,19 +133,20 @@ class Solution:
         """
         blocks: list[Block] = []
         heading = ""
+        reserved = {_ours(cell) for cell in notebook.cells}
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 found = re.search(r"^#+\s+(.+)$", cell.source, re.MULTILINE)
                 heading = found.group(1) if found else heading
-            if cell.cell_type != "code" or not cell.source.strip():
+            ours = _ours(cell)
+            if cell.cell_type != "code" or not (cell.source.strip() or ours):
                 continue
             tags = cell.metadata.get("tags", [])
             if "parameters" in tags or "injected-parameters" in tags:
                 continue
-            ours = cell.metadata.get("mlestar", {}).get("block")
             name = ours or _identifier(heading) or f"cell_{len(blocks) + 1}"
             heading = ""
-            blocks.append(Block(name if ours else _unique(name, blocks), cell.source))
+            blocks.append(Block(ours or _unique(name, blocks, reserved), cell.source))
         return cls(tuple(blocks), title or notebook.metadata.get("mlestar", {}).get("title", ""))
 
     def to_script(self) -> str:
@@ -165,7 +166,7 @@ class Solution:
             source = "\n".join(_unescape(line) for line in lines)
             if name == "parameters" or (not name and not source.strip()):
                 return
-            wanted = name if _NAME.match(name) else _identifier(name)
+            wanted = name if _NAME.fullmatch(name) else _identifier(name)
             blocks.append(Block(_unique(wanted or f"cell_{len(blocks) + 1}", blocks), source))
 
         for line in text.removesuffix("\n").split("\n"):
@@ -187,7 +188,8 @@ def normalise(source: str) -> str:
             for token in tokenize.generate_tokens(io.StringIO(source).readline)
             if token.type not in (tokenize.COMMENT, tokenize.NL)
         ]
-        kept = [(token.type, token.string) for token in tokens]
+        # How a line ends is no part of what it does.
+        kept = [(t.type, "" if t.type == tokenize.NEWLINE else t.string) for t in tokens]
         return repr(kept)
     except (tokenize.TokenError, SyntaxError, IndentationError):
         return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
@@ -243,15 +245,28 @@ def _cell_id(name: str) -> str:
 
 def _identifier(words: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:40]
-    return name if _NAME.match(name) else ""
+    return name if _NAME.fullmatch(name) else ""
 
 
-def _unique(name: str, blocks: Iterable[Block]) -> str:
-    taken = {block.name for block in blocks}
+def _ours(cell: nbformat.NotebookNode) -> str | None:
+    name: str | None = cell.metadata.get("mlestar", {}).get("block")
+    return name
+
+
+def _unique(name: str, blocks: Iterable[Block], reserved: Iterable[str | None] = ()) -> str:
+    taken = {"parameters", *(block.name for block in blocks), *reserved}
     candidate, number = name, 2
     while candidate in taken:
         candidate, number = f"{name}_{number}", number + 1
     return candidate
+
+
+def _parse(source: str) -> ast.Module:
+    """Parse a cell; lines of IPython's own syntax are passed over if it is no Python without."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.parse(_without_magics(source))
 
 
 def _without_magics(source: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS
-from mlestar_jupyter.tables import DELIMITERS, TextTable, read_text, table_suffix
+from mlestar_jupyter.tables import (
+    DELIMITERS,
+    TextTable,
+    keep_frame,
+    parse_csv,
+    read_text,
+    table_suffix,
+)
 from mlestar_jupyter.task import Task
 from mlestar_jupyter.validation import Purpose, Validation
 
@@ -30,7 +38,6 @@ class Staging:
         self.task = task
         self.validation = validation
         self.folder = folder
-        self._texts: dict[Path, TextTable | None] = {}
         self._lock = threading.RLock()
 
     @property
@@ -39,8 +46,9 @@ class Staging:
         source = self.task.source
         parameters = dict(DEFAULT_PARAMETERS)
         if source.train is not None:
-            parameters["train_path"] = f"train{self._suffix(source.train)}"
-            parameters["test_path"] = f"test{self._suffix(source.test or source.train)}"
+            suffix = table_suffix(source.train) if self._texts else ".parquet"
+            parameters["train_path"] = f"train{suffix}"
+            parameters["test_path"] = f"test{suffix}"
         return parameters
 
     def inputs(self, purpose: Purpose) -> dict[str, Path]:
@@ -91,10 +99,15 @@ class Staging:
             rows = self.validation.held_rows(purpose)
             self._table(source.train, task.train, rows, task.features, test)
             frame = task.train.iloc[rows]
-        sample = self.sample(frame)
+        sample = folder / str(parameters["sample_path"])
         if purpose == "all" and task.sample is not None and task.test is not None:
-            sample = task.sample
-        sample.to_csv(folder / str(parameters["sample_path"]), index=False)
+            assert source.sample is not None
+            if table_suffix(source.sample) == ".csv":
+                sample.write_bytes(read_text(source.sample).encode())
+            else:
+                task.sample.to_csv(sample, index=False)
+        else:
+            self.sample(frame).to_csv(sample, index=False)
 
     def sample(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The form to fill for these rows: their ids, and the same placeholder in each."""
@@ -121,28 +134,42 @@ class Staging:
         columns: Sequence[str],
         out: Path,
     ) -> None:
-        text = self._text(path)
+        text = self._texts.get(path)
         if text is not None:
-            out.write_text(text.cut(rows.tolist(), columns), encoding="utf-8")
+            out.write_bytes(text.cut(rows.tolist(), columns).encode())
         else:
-            frame.iloc[rows][list(columns)].to_parquet(out, index=False)
+            keep_frame(frame.iloc[rows][list(columns)], out)
 
-    def _suffix(self, path: Path) -> str:
-        suffix = table_suffix(path) or ".csv"
-        return suffix if self._text(path) is not None else ".parquet"
+    @cached_property
+    def _texts(self) -> dict[Path, TextTable]:
+        """Train and test as text, by path; empty when they cannot both be cut as text exactly."""
+        source = self.task.source
+        paths = [path for path in (source.train, source.test) if path is not None]
+        suffixes = {table_suffix(path) for path in paths}
+        if len(suffixes) != 1 or not suffixes <= set(DELIMITERS):
+            return {}
+        texts = {path: self._exact(path) for path in paths}
+        return {
+            path: text for path, text in texts.items() if text is not None and all(texts.values())
+        }
 
-    def _text(self, path: Path) -> TextTable | None:
-        """The table as text; None when it has no such form or its rows cannot be told apart."""
-        if path not in self._texts:
-            suffix = table_suffix(path) or ""
-            table = None
-            if suffix in DELIMITERS:
-                table = TextTable.parse(read_text(path), DELIMITERS[suffix])
-                frame = self.task.train if path == self.task.source.train else self.task.test
-                if frame is None or len(table.records) != len(frame):
-                    table = None
-            self._texts[path] = table
-        return self._texts[path]
+    def _exact(self, path: Path) -> TextTable | None:
+        """The table as text, if what is cut from it reads as what was read; else None."""
+        delimiter = DELIMITERS[table_suffix(path) or ""]
+        frame = self.task.train if path == self.task.source.train else self.task.test
+        assert frame is not None
+        try:
+            table = TextTable.parse(read_text(path), delimiter)
+            if len(table.records) != len(frame):
+                return None
+            every = range(len(frame))
+            for columns in (list(frame.columns), list(self.task.features)):
+                cut = parse_csv(table.cut(every, columns), delimiter)
+                if not cut.equals(frame[columns]):
+                    return None
+        except (ValueError, IndexError):
+            return None
+        return table
 
     def _data(self) -> Path:
         """The task's other files, copied once: candidates get copies of these copies."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import io
+import json
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,15 +78,16 @@ def read_table(path: Path) -> pd.DataFrame:
     readers: dict[str, Callable[[], pd.DataFrame]] = {
         ".parquet": lambda: pd.read_parquet(io.BytesIO(read_bytes(path))),
         ".feather": lambda: pd.read_feather(io.BytesIO(read_bytes(path))),
-        ".jsonl": lambda: pd.read_json(io.StringIO(read_text(path)), lines=True),
-        ".ndjson": lambda: pd.read_json(io.StringIO(read_text(path)), lines=True),
+        ".jsonl": lambda: _read_json_lines(path),
+        ".ndjson": lambda: _read_json_lines(path),
         ".xlsx": lambda: pd.read_excel(io.BytesIO(read_bytes(path))),
         ".xls": lambda: pd.read_excel(io.BytesIO(read_bytes(path))),
     }
     try:
         if suffix in DELIMITERS:
-            text = io.StringIO(read_text(path))
-            frame = pd.read_csv(text, sep=DELIMITERS[suffix], low_memory=False)
+            text = read_text(path)
+            _check_header(text, DELIMITERS[suffix], path)
+            frame = parse_csv(text, DELIMITERS[suffix])
         elif suffix in readers:
             frame = readers[suffix]()
         else:
@@ -104,6 +108,50 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
+def parse_csv(text: str, delimiter: str) -> pd.DataFrame:
+    """Text as a DataFrame, as tables are read everywhere here."""
+    import pandas as pd
+
+    return pd.read_csv(io.StringIO(text, newline=""), sep=delimiter, low_memory=False)
+
+
+def _read_json_lines(path: Path) -> pd.DataFrame:
+    """Values as JSON has them: pandas would make numbers of "007" and dates of what looks so."""
+    import pandas as pd
+
+    return pd.DataFrame([json.loads(x) for x in read_text(path).split("\n") if x.strip()])
+
+
+def _check_header(text: str, delimiter: str, path: Path) -> None:
+    """Two columns of one name are an error: pandas would rename the second in silence."""
+    lines = (line for line in io.StringIO(text, newline="") if line.strip())
+    names = [name for name in next(csv.reader(lines, delimiter=delimiter), []) if name]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TaskError(f"{path.name} has two columns named {twice[0]!r}; rename one")
+
+
+def keep_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a DataFrame as Parquet; TaskError naming a column whose values no table can hold.
+
+    A column of numbers and words together becomes one of words: Parquet has no other form for it.
+    """
+    import pyarrow as pa
+
+    kept = frame.copy(deep=False)
+    objects = [n for n, kind in kept.dtypes.items() if getattr(kind, "char", "") == "O"]
+    for name in objects:
+        try:
+            pa.array(kept[name], from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            if not kept[name].dropna().map(lambda v: isinstance(v, str | int | float | bool)).all():
+                raise TaskError(
+                    f"column {name!r} holds Python objects; make it numbers, text or dates"
+                ) from error
+            kept[name] = kept[name].where(kept[name].isna(), kept[name].astype(str))
+    kept.to_parquet(path, index=False)
+
+
 @dataclass(frozen=True)
 class TextTable:
     """A CSV or TSV as text records: rows and columns are cut out exactly as they were written."""
@@ -114,25 +162,26 @@ class TextTable:
 
     @classmethod
     def parse(cls, text: str, delimiter: str) -> TextTable:
-        """Split into records; line breaks inside quotes belong to their record."""
-        lines = text.replace("\r\n", "\n").split("\n")
-        records: list[str] = []
+        """Split into records; line breaks inside quotes belong to their record.
+
+        As for pandas, quotes count only where a value begins with one. ValueError without header.
+        """
         if '"' in text:
-            open_record = ""
-            for line in lines:
-                open_record = f"{open_record}\n{line}" if open_record else line
-                if open_record.count('"') % 2 == 0:
-                    if open_record.strip():
-                        records.append(open_record)
-                    open_record = ""
-            if open_record:
-                records.append(open_record)
+            value = _value(delimiter)
+            record = re.compile(rf"{value}(?:{re.escape(delimiter)}{value})*(?:\r?\n|$)")
+            lines = [m.group().rstrip("\r\n") for m in record.finditer(text)]
         else:
-            records = [line for line in lines if line.strip()]
+            lines = [line.rstrip("\r") for line in text.split("\n")]
+        records = [line for line in lines if line.strip()]
+        if not records:
+            raise ValueError("no header")
         return cls(_fields(records[0], delimiter), tuple(records[1:]), delimiter)
 
     def cut(self, rows: Sequence[int], columns: Sequence[str]) -> str:
-        """The text of these rows and columns, header first, values as they were written."""
+        """The text of these rows and columns, header first, values as they were written.
+
+        Values that a record lacks at its end are missing. ValueError for an unknown column.
+        """
         names = [_bare(name) for name in self.header]
         kept = [names.index(column) for column in columns]
         lines = [self.delimiter.join(self.header[i] for i in kept)]
@@ -141,21 +190,33 @@ class TextTable:
         else:
             for row in rows:
                 fields = _fields(self.records[row], self.delimiter)
+                fields += ("",) * (len(names) - len(fields))
                 lines.append(self.delimiter.join(fields[i] for i in kept))
         return "\n".join(lines) + "\n"
+
+
+def _value(delimiter: str) -> str:
+    """One value: quoted from its first character on, or up to the next delimiter or line end."""
+    plain = rf"[^{re.escape(delimiter)}\r\n]*"
+    return rf'(?:"(?:[^"]|"")*"{plain}|(?!"){plain})'
 
 
 def _fields(record: str, delimiter: str) -> tuple[str, ...]:
     if '"' not in record:
         return tuple(record.split(delimiter))
-    fields, start, quoted = [], 0, False
-    for place, character in enumerate(record):
-        if character == '"':
-            quoted = not quoted
-        elif character == delimiter and not quoted:
-            fields.append(record[start:place])
-            start = place + 1
-    fields.append(record[start:])
+    pattern = re.compile(rf"({_value(delimiter)})(?:{re.escape(delimiter)}|$)")
+    fields, place = [], 0
+    while place <= len(record):
+        match = pattern.match(record, place)
+        if match is None:
+            raise ValueError("a quote is left open")
+        fields.append(match.group(1))
+        if match.end() == len(record) and not record.endswith(delimiter, 0, match.end()):
+            break
+        if match.end() == len(record):
+            fields.append("")  # the delimiter at the end is followed by an empty value
+            break
+        place = match.end()
     return tuple(fields)
 
 

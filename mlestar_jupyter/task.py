@@ -181,7 +181,8 @@ class Task:
 
 def check_unchanged(frozen: Mapping[str, Any], source: Source) -> None:
     """Raise TaskError naming the file that changed or vanished since the run began."""
-    for path in (source.train, source.test, source.sample):
+    others = [source.folder / name for name in source.files] if source.folder else []
+    for path in (source.train, source.test, source.sample, *others):
         if path is not None and not path.is_file():
             raise TaskError(f"{path} is gone; put it back to go on with this run")
     now = source.fingerprints()

@@ -95,9 +95,9 @@ class Validation:
         try:
             lines = (folder / "folds.csv").read_text(encoding="utf-8").splitlines()
             fold_of = np.array([int(line.split(",")[1]) for line in lines[2:]], dtype=np.uint8)
+            return cls(fold_of, lines[0].endswith("True"))
         except (OSError, ValueError, IndexError) as error:
             raise JournalError(f"{folder / 'folds.csv'} is damaged; start a new run") from error
-        return cls(fold_of, lines[0].endswith("True"))
 
 
 def freeze(task: Task, settings: Settings) -> Validation:
@@ -164,7 +164,7 @@ def _groups(task: Task, rows: NDArray[np.intp]) -> NDArray[Any] | None:
     if task.group is not None:
         return np.asarray(task.train[task.group].iloc[rows].astype(str))
     if task.time is not None and task.block_days:
-        days = _times(task, rows)
+        days = _times(task, rows).copy()
         days[~np.isfinite(days)] = 0
         return np.asarray(np.floor(days / task.block_days), dtype=np.int64)
     return None
@@ -213,7 +213,7 @@ def _stratified(
     else:
         strata = answers.astype(str)
     frequent = strata.map(strata.value_counts()) >= max(2, count)
-    strata = strata.where(frequent, strata[frequent].iloc[0] if frequent.any() else 0)
+    strata = strata.where(frequent, strata[frequent].iloc[0] if frequent.any() else strata.iloc[0])
     numbers = np.zeros(len(rows), dtype=np.uint8)
     if count == 1:
         size = min(round(share * len(rows)), HELD_OUT_AT_MOST)

@@ -25,13 +25,13 @@ ax.scatter(minutes, scores, s=22, color="#9aa5b1", label="candidate")
 ax.step(minutes, best_so_far, where="post", color="#1f6feb", linewidth=2, label="best so far")
 ${limits}ax.set(xlabel="minutes", ylabel=${metric})
 ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False)
+ax.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
 plt.show()""")
 
 _GAINS = Template("""\
 import matplotlib.pyplot as plt
 
-# What the solution gains by having each part: its score compared with the variant without it.
+# How much better the solution is than a variant of it in which one block is changed.
 gains = {
 ${gains}
 }
@@ -54,19 +54,18 @@ predicted = np.concatenate([p for _, p in graded])
 
 _NUMBERS = Template("""\
 import matplotlib.pyplot as plt
-from sklearn.metrics import PredictionErrorDisplay
 
 ${together}
-fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for ax, kind in zip(axes, ["actual_vs_predicted", "residual_vs_predicted"]):
-    PredictionErrorDisplay.from_predictions(
-        actual, predicted, kind=kind, ax=ax, subsample=3_000, random_state=0,
-        scatter_kwargs={"alpha": 0.4, "s": 14, "color": "#1f6feb"},
-        line_kwargs={"color": "#57606a", "linewidth": 1},
-    )
+shown = np.random.default_rng(0).permutation(len(actual))[:3_000]
+fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+left.scatter(predicted[shown], actual[shown], s=14, alpha=0.4, color="#1f6feb")
+left.axline((actual.mean(), actual.mean()), slope=1, color="#57606a", linewidth=1)
+left.set(title="held-out rows", xlabel="predicted", ylabel="actual")
+right.scatter(predicted[shown], (actual - predicted)[shown], s=14, alpha=0.4, color="#1f6feb")
+right.axhline(0, color="#57606a", linewidth=1)
+right.set(title="what is left", xlabel="predicted", ylabel="actual - predicted")
+for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].set_title("held-out rows: actual and predicted")
-axes[1].set_title("residuals (actual - predicted)")
 plt.show()""")
 
 _PROBABILITIES = Template("""\
@@ -156,8 +155,8 @@ def _limits(worst_first: Sequence[float], *, greater_is_better: bool) -> str:
     """A limit of the axis that leaves very bad scores out, if they would press the rest flat."""
     best = worst_first[-1]
     middle = worst_first[len(worst_first) // 2]
-    reach = abs(best - middle) * 4
-    if not reach or abs(best - worst_first[0]) <= 2 * reach:
+    reach = abs(best - middle) * 6
+    if not reach or abs(best - worst_first[0]) <= 3 * reach:
         return ""
     bound = best - reach if greater_is_better else best + reach
     side = "bottom" if greater_is_better else "top"

@@ -95,8 +95,7 @@ def _headline(run: Run, candidate: Candidate) -> str:
     ]
     return "\n\n".join(
         [
-            f"# {escape(task.name)}",
-            title,
+            f"# {escape(task.name)}: {title}",
             " · ".join(facts),
             "\n".join(f"- {line}" for line in _trust(run, candidate)),
             "**Not verified**: ",
@@ -116,8 +115,8 @@ def _trust(run: Run, candidate: Candidate) -> list[str]:
         judged = len(run.scored)
         if judged > 1:
             lines.append(
-                f"It is the choice among {judged} scored candidates, so new data may be a little "
-                "less kind."
+                f"It is the choice among {judged} scored candidates: expect a little less of it on "
+                "new data."
             )
     unsealed = run.state.unsealed
     if unsealed is not None and unsealed["id"] == candidate.id:
@@ -204,6 +203,7 @@ def _validation_cells(run: Run, data: TaskData) -> list[NotebookNode]:
         "that prints the score: that is the score of what you changed."
     )
     cells = [part_cell(f"## Validation\n\n{words}", "validation")]
+    cells.append(part_cell("### How a fold is staged, executed and graded", "machinery"))
     if not data.leaves_rows_out:
         cells.append(plain_cell(fold_code(run.validation), "folds", is_hidden=True))
     cells += [
@@ -211,6 +211,7 @@ def _validation_cells(run: Run, data: TaskData) -> list[NotebookNode]:
         plain_cell(staging_code(data), "staging"),
         plain_cell(execution_code(data), "execution"),
         plain_cell(grading_code(run.task), "grading"),
+        part_cell("### The score", "the-score"),
         plain_cell(scoring_code(run.task), "score"),
     ]
     chart = validation_chart(run.task)

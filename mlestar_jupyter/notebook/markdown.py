@@ -51,7 +51,7 @@ def link(address: str) -> str:
 
 def without_headings(text: str) -> str:
     """Somebody's Markdown with its headings in bold: they must not cut our sections."""
-    return re.sub(r"^#{1,6}\s+(.+?)\s*#*$", r"**\1**", text.strip(), flags=re.MULTILINE)
+    return re.sub(r"^#{1,6}\s+(.+?)\s*#*$", r"**\1**\n", text.strip(), flags=re.MULTILINE)
 
 
 def signed(number: float | None) -> str:

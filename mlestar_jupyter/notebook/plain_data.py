@@ -220,7 +220,8 @@ class TaskData:
             return ""
         standard = [*(f"import {name}" for name in sorted(imports)), "from pathlib import Path"]
         make = f"Path({literal(PREPARED)}).mkdir(exist_ok=True)"
-        return "\n".join([*standard, "", "import pandas as pd", "", make, *lines])
+        why = "# What the solution reads, in the form in which it was judged on it."
+        return "\n".join([*standard, "", "import pandas as pd", "", why, make, *lines])
 
     def _prepare_test(self, where: str) -> list[str]:
         staged = self.staged["test_path"]

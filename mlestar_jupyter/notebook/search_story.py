@@ -47,7 +47,7 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
     if len(points) > 1:
         metric = run.task.metric
         chart = progress_chart(points, metric.name, greater_is_better=metric.greater_is_better)
-        cells.append(plain_cell(chart, "search-chart"))
+        cells.append(plain_cell(chart, "search-chart", is_hidden=True))
     if run.state.cards:
         text = f"### The models that were retrieved\n\n{cards_words(run.state.cards)}"
         cells.append(part_cell(text, "cards"))
@@ -75,7 +75,8 @@ def matters_cells(run: Run) -> list[NotebookNode]:
     cells = [part_cell(f"## What matters\n\n{words}", "matters")]
     if largest:
         largest.sort(key=lambda pair: -pair[1])
-        cells.append(plain_cell(gains_chart(largest, run.task.metric.name), "matters-chart"))
+        chart = gains_chart(largest, run.task.metric.name)
+        cells.append(plain_cell(chart, "matters-chart", is_hidden=True))
     for number, study in enumerate(studies, start=1):
         candidate = run.state.candidates.get(study["candidate"])
         score = "" if candidate is None or candidate.score is None else f" ({candidate.score})"

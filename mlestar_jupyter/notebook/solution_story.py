@@ -70,7 +70,8 @@ def block_reasons(run: Run, candidate: Candidate, block: Block, told: set[str]) 
     worth = _largest_worth(run, block)
     if worth is not None:
         change, gain = worth
-        reasons.append(f"Measured: {signed(gain)} {run.task.metric.name} over “{escape(change)}”.")
+        metric = escape(run.task.metric.name)
+        reasons.append(f"Measured: gain {signed(gain)} in {metric} over “{escape(change)}”.")
     return reasons
 
 
