@@ -99,7 +99,8 @@ def _run(arguments: Any) -> int:
     task, frames, folder = given.understand()
     progress = Progress(settings.seconds)
     with Session.start(task, settings, folder, began=_BEGAN, frames=frames) as session:
-        return progress.follow(session)
+        progress.follow(session)
+    return _results(session.run)
 
 
 def _resume(arguments: Any) -> int:
@@ -112,19 +113,23 @@ def _resume(arguments: Any) -> int:
         print(f"{report.status(run)}\n{report.delivered(run)}")
         return 0
     with Session.resume(arguments.folder, seconds=arguments.time) as session:
-        return Progress(session.run.settings.seconds).follow(session)
+        Progress(session.run.settings.seconds).follow(session)
+    return _results(session.run)
+
+
+def _results(run: Any) -> int:
+    """Print the table of scores and where everything lies."""
+    from mlestar_jupyter import report
+
+    parts = [report.status(run), report.score_table(run), report.delivered(run)]
+    print("\n" + "\n\n".join(part for part in parts if part))
+    return 0
 
 
 def _status(arguments: Any) -> int:
-    from mlestar_jupyter import report
     from mlestar_jupyter.session import open_run
 
-    run = open_run(arguments.folder)
-    print(report.status(run))
-    if run.scored:
-        print(f"\n{report.score_table(run)}")
-    print(f"\n{report.delivered(run)}")
-    return 0
+    return _results(open_run(arguments.folder))
 
 
 def _export(arguments: Any) -> int:
@@ -174,8 +179,8 @@ class Progress:
     def __init__(self, total: float) -> None:
         self.total = total
 
-    def follow(self, session: Any) -> int:
-        """Solve, show what happens, then the table of scores and where the results lie."""
+    def follow(self, session: Any) -> None:
+        """Show what was understood, then solve and show what happens."""
         from mlestar_jupyter import report
 
         run = session.run
@@ -187,15 +192,13 @@ class Progress:
         if bar is not None:
             session.tick = lambda: self._tick(run, bar)
         try:
-            result = session.solve()
+            session.solve()
         except KeyboardInterrupt:
             write(f"stopped; go on with: mlestar resume {run.folder}")
             raise
         finally:
             if bar is not None:
                 bar.close()
-        print(f"\n{report.score_table(run)}\n\n{report.status(run)}\n\n{report.delivered(run)}")
-        return 0 if result.best.score is not None else 1
 
     def _show(self, run: Any, event: Event, write: Callable[[str], None]) -> None:
         from mlestar_jupyter import report

@@ -47,7 +47,8 @@ def from_folder(folder: Path, overrides: Overrides | None = None, description: s
     files = tuple(
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path not in used and not _is_twin(path, folder) and not path.is_symlink()
+        if path.is_file() and not path.is_symlink()
+        and path not in used and not _is_twin(path, folder)
         and not any(_IGNORED.match(part) for part in path.relative_to(folder).parts)
         and not _is_description(path) and path.suffix != ".ipynb"
     )  # fmt: skip

@@ -95,11 +95,13 @@ def gain(run: Run, candidate: Candidate) -> str:
 
 
 def score_table(run: Run, most: int = 12) -> str:
-    """The best candidates of each kind, the best first, as a text table."""
+    """The best candidates, the best first, as a text table; "" when none is scored."""
     metric = run.task.metric
     sign = -1 if metric.greater_is_better else 1
     scored = [c for c in run.scored if c.stage != "ablate"]
     scored.sort(key=lambda c: sign * (c.score.value if c.score else 0.0))
+    if not scored:
+        return ""
     head = ["", "id", "stage", metric.name, "seconds", "what"]
     rows = []
     for candidate in scored[:most]:

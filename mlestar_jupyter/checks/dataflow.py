@@ -29,7 +29,7 @@ from mlestar_jupyter.task import Task
 
 #: Calls within calls are followed so deep, and so many expressions are looked at in all.
 DEPTH = 8
-STEPS = 200_000
+STEPS = 100_000
 
 
 class Flow:
@@ -105,7 +105,8 @@ class Flow:
             named = f"column {column}" if column else "a column"
             what = f"{named} holds statistics of the target taken from the same rows"
             mend = "take them inside folds of train (KFold) or use TargetEncoder in a pipeline"
-            self.see(Encoded(self.place(tree), what, statistic.certain, mend))
+            certain = statistic.certain and not self.doubts
+            self.see(Encoded(self.place(tree), what, certain, mend))
 
     def define(self, tree: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Value:
         """A function or lambda as a value."""

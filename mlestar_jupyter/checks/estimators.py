@@ -157,7 +157,7 @@ def _see_encoder(flow: Flow, estimator: Value, arguments: Arguments, *, certain:
         else "use sklearn.preprocessing.TargetEncoder().fit_transform, which cross-fits"
     )
     what = f"{name}.{arguments.name} gives training rows a statistic of their own target"
-    flow.see(Encoded(flow.place(arguments.tree), what, certain, mend))
+    flow.see(Encoded(flow.place(arguments.tree), what, certain and not flow.doubts, mend))
 
 
 def _named(arguments: Arguments) -> Value:

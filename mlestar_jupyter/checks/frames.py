@@ -43,7 +43,7 @@ def method(flow: Flow, base: Value, arguments: Arguments) -> Value:
     if base.statistic is not None:
         return _of_statistic(flow, base, arguments)
     if base.kind in ("frame", "column", "sample") or base.rows or base.leaky or base.wide:
-        if base.made and name in ("transform", "predict", "predict_proba"):
+        if base.made and name.startswith(("transform", "predict", "inverse")):
             return estimators.method(flow, base, arguments)
         result = _of_table(flow, base, arguments)
         inplace = arguments.keywords.get("inplace")

@@ -83,8 +83,5 @@ def pairs_view(rows: Sequence[tuple[str, str]]) -> View:
 
 def run_view(run: Run) -> View:
     """Where a run stands, its best candidates, and where the results lie."""
-    parts = [report.status(run)]
-    if run.scored:
-        parts.append(report.score_table(run))
-    parts.append(report.delivered(run))
-    return View("\n\n".join(parts))
+    parts = [report.status(run), report.score_table(run), report.delivered(run)]
+    return View("\n\n".join(part for part in parts if part))

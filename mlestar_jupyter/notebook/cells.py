@@ -79,7 +79,7 @@ def candidate_heading(run: Run, candidate: Candidate, parent: Candidate | None) 
     parts = [f"### {candidate.id} · {candidate.stage}{block} · {title}", " · ".join(facts)]
     if candidate.reason:
         parts.append(f"Reason: {escape(candidate.reason)}")
-    if candidate.plan:
+    if candidate.plan and candidate.plan not in candidate.solution.title:
         parts.append(quote(candidate.plan))
     return "\n\n".join(parts)
 

@@ -80,6 +80,7 @@ for number, (a, p) in enumerate(graded, start=1):
 CalibrationDisplay.from_predictions(
     actual, predicted, n_bins=10, strategy="quantile", ax=axes[1], name="all folds"
 )
+axes[0].axline((0, 0), slope=1, color="#57606a", linewidth=1, linestyle=":")
 axes[0].set(title="ROC, held-out rows", xlabel="false positive rate", ylabel="true positive rate")
 axes[1].set(title="calibration", xlabel="predicted probability", ylabel="share of ${positive}")
 for ax in axes:

@@ -13,7 +13,7 @@ from typing import Literal
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-from mlestar_jupyter import __version__
+from mlestar_jupyter._version import __version__
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.notebook.cells import part_cell, plain_cell, score_words
 from mlestar_jupyter.notebook.charts import validation_chart
@@ -26,7 +26,7 @@ from mlestar_jupyter.notebook.plain_validation import (
     scoring_code,
     staging_code,
 )
-from mlestar_jupyter.notebook.python_source import fold_code, literal, look_code
+from mlestar_jupyter.notebook.python_source import assignment, fold_code, literal, look_code
 from mlestar_jupyter.notebook.search_story import matters_cells, search_cells
 from mlestar_jupyter.notebook.solution_story import solution_cells
 from mlestar_jupyter.notebook.sources import sources_words
@@ -81,7 +81,7 @@ def stamp(notebook: NotebookNode, verdict: Verdict, detail: str) -> NotebookNode
     stamped.metadata.pop("papermill", None)
     ours = stamped.metadata.setdefault("mlestar", {})
     ours.pop("status", None)
-    ours.update(reproduced=verdict == "reproduced", verdict=verdict, detail=detail)
+    ours.update(reproduced=verdict, detail=detail)
     return stamped
 
 
@@ -115,8 +115,8 @@ def _trust(run: Run, candidate: Candidate) -> list[str]:
         judged = len(run.scored)
         if judged > 1:
             lines.append(
-                f"It is the choice among {judged} scored candidates: expect a little less of it on "
-                "new data."
+                f"It is the choice among {judged} scored candidates: expect new data to be a "
+                "little harder."
             )
     unsealed = run.state.unsealed
     if unsealed is not None and unsealed["id"] == candidate.id:
@@ -221,22 +221,22 @@ def _validation_cells(run: Run, data: TaskData) -> list[NotebookNode]:
 def _submission_cells(data: TaskData) -> list[NotebookNode]:
     if data.test is None:
         return []
-    needs = data.task.metric.needs
+    is_number = data.task.metric.needs in ("value", "probability")
     columns = list(data.task.target_columns)
-    shown = literal(columns)
     check = (
-        f"assert np.isfinite(submission[{shown}].to_numpy(dtype=float)).all()"
-        if needs in ("value", "probability")
-        else f"assert submission[{shown}].notna().to_numpy().all()"
+        "np.isfinite(submission[predicted_columns].to_numpy(dtype=float))"
+        if is_number
+        else "submission[predicted_columns].notna().to_numpy()"
     )
     source = f"""\
+{assignment("predicted_columns", columns)}
 submission = pd.read_csv("submission.csv")
 form = pd.read_csv(sample_path)
 assert list(submission.columns) == list(form.columns), "the columns are not those of the form"
 assert len(submission) == len(form), "the number of rows is not that of the form"
-{check}, "some predictions are missing"
+assert {check}.all(), "some predictions are missing"
 
-print(f"submission.csv: {{len(submission):,}} rows, columns {{', '.join(submission.columns)}}")
+print(f"submission.csv: {{len(submission):,}} rows, all of them predicted")
 submission.head()"""
     words = "What the solution wrote for the rows to predict, fitted on all rows."
     return [

@@ -6,24 +6,24 @@ is used in place only if staging would have given the same one; else the noteboo
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlestar_jupyter.notebook.python_source import in_folder, literal, separator, write_code
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.tables import DELIMITERS, read_text, table_suffix
+from mlestar_jupyter.tables import DELIMITERS, parse_csv, read_bytes, read_text, table_suffix
 from mlestar_jupyter.validation import SEALED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Where the finished notebook keeps the files that it has to write for the solution. A folder of
 #: its own, so that nobody's train.csv is overwritten.
 PREPARED = "prepared"
-_READERS = {
-    ".parquet": "read_parquet", ".feather": "read_feather", ".jsonl": "read_json",
-    ".ndjson": "read_json", ".xlsx": "read_excel", ".xls": "read_excel",
-}  # fmt: skip
 #: Without a test, so many rows of train stand in for it (as in staging).
 STAND_IN = 100
 
@@ -31,36 +31,42 @@ STAND_IN = 100
 class TableFile:
     """One table of the task: a file beside the others, and the name it is staged under."""
 
-    def __init__(self, path: Path, staged: str) -> None:
+    def __init__(self, path: Path, staged: str, frame: pd.DataFrame) -> None:
         self.path = path
         self.staged = staged
         self.where = in_folder(path.name)
+        self._frame = frame
         self._suffix = table_suffix(path) or ".csv"
 
     @property
     def is_text(self) -> bool:
         """Whether solutions get it as text, each value as it was written."""
-        return Path(self.staged).suffix in DELIMITERS
+        return Path(self.staged).suffix == self._suffix != ".parquet"
 
-    @cached_property
+    @property
     def is_direct(self) -> bool:
         """Whether a solution that is given the file itself sees what staging would give it."""
         if self.path.suffix != Path(self.staged).suffix:
             return False
-        return not (self._has_index if self._suffix == ".parquet" else self._has_windows_breaks)
+        return self.is_text or list(self._index[:2]) == [0, 1]
 
-    @cached_property
+    @property
     def _has_index(self) -> bool:
-        """Whether pandas would take columns of the Parquet file for an index."""
+        """Whether pandas takes columns of the file for an index, which tables are read without."""
         import pandas as pd
 
-        return not isinstance(pd.read_parquet(self.path, columns=[]).index, pd.RangeIndex)
+        return not isinstance(self._index, pd.RangeIndex)
 
     @cached_property
-    def _has_windows_breaks(self) -> bool:
-        """Whether quoted values may hold CR LF, which staging makes LF."""
-        text = read_text(self.path)
-        return '"' in text and "\r\n" in text
+    def _index(self) -> pd.Index:
+        """The index that pandas gives the file's rows."""
+        import pandas as pd
+
+        if self._suffix in DELIMITERS and not self.is_text:
+            return parse_csv(read_text(self.path), DELIMITERS[self._suffix]).index
+        if self._suffix == ".parquet":
+            return pd.read_parquet(io.BytesIO(read_bytes(self.path)), columns=[]).index
+        return pd.RangeIndex(len(self._frame))
 
     @property
     def _packed(self) -> str:
@@ -69,45 +75,79 @@ class TableFile:
         return suffix if suffix in (".gz", ".zip") else ""
 
     @property
+    def _is_json(self) -> bool:
+        return self._suffix in (".jsonl", ".ndjson")
+
+    @property
     def imports(self) -> set[str]:
         """The modules beside pandas that the code below needs."""
-        return {"gzip"} if self._packed == ".gz" else {"zipfile"} if self._packed else set()
+        unpacks = {".gz": {"gzip"}, ".zip": {"zipfile"}}.get(self._packed, set())
+        return unpacks | ({"json"} if self._is_json else set())
 
     def as_staged(self) -> str:
         """Source that reads all rows as staging keeps them: text as text."""
         if not self.is_text:
             return self.typed()
         options = f"{separator(self._suffix)}, dtype=str, keep_default_na=False"
-        return f"pd.read_csv({self._opened(text=self._has_windows_breaks)}{options})"
+        return f"pd.read_csv({self._opened()}{options})"
 
     def typed(self, columns: Sequence[str] | None = None) -> str:
         """Source that reads all rows, or only some columns, with types."""
-        chosen = None if columns is None else literal(list(dict.fromkeys(columns)))
-        if self._suffix in DELIMITERS:
-            usecols = "" if chosen is None else f", usecols={chosen}"
-            options = f"{separator(self._suffix)}{usecols}, low_memory=False"
-            return f"pd.read_csv({self._opened()}{options})"
-        lines = ", lines=True" if "json" in _READERS[self._suffix] else ""
-        whole = f"pd.{_READERS[self._suffix]}({self._opened()}{lines})"
-        if self._suffix == ".parquet" and self._has_index:
-            whole += ".reset_index()"
-        elif self._suffix == ".parquet" and chosen is not None:
+        chosen = "" if columns is None else literal(list(dict.fromkeys(columns)))
+        if self._suffix in DELIMITERS and not self._has_index:
+            options = separator(self._suffix) + (f", usecols={chosen}" if chosen else "")
+            return f"pd.read_csv({self._opened()}{options}, low_memory=False)"
+        if self._suffix == ".parquet" and chosen and not self._has_index:
             return f"pd.read_parquet({self._opened()}, columns={chosen})"
-        whole += ".rename(columns=str)" if "excel" in whole else ""
-        return whole if chosen is None else f"{whole}[{chosen}]"
+        return self._whole() + (f"[{chosen}]" if chosen else "")
 
-    def _opened(self, *, text: bool = False) -> str:
+    def _whole(self) -> str:
+        if self._is_json:
+            lines = self._opened() if self._packed else f'open({self.where}, "rb")'
+            return f"pd.DataFrame([json.loads(line) for line in {lines} if line.strip()])"
+        if self._suffix in DELIMITERS:
+            options = f"{separator(self._suffix)}, low_memory=False"
+            return f"pd.read_csv({self._opened()}{options}).reset_index()"
+        if self._suffix in (".xlsx", ".xls"):
+            return f"pd.read_excel({self._opened()}).rename(columns=str)"
+        reader = "read_feather" if self._suffix == ".feather" else "read_parquet"
+        reset = ".reset_index()" if self._has_index else ""
+        return f"pd.{reader}({self._opened()}){reset}"
+
+    def _opened(self) -> str:
         """Source of what a reader of pandas is given."""
         if self._packed == ".gz":
-            mode = ', "rt", encoding="utf-8-sig"' if text else ""
-            return f"gzip.open({self.where}{mode})"
+            return f"gzip.open({self.where})"
         if self._packed == ".zip":
             with zipfile.ZipFile(self.path) as archive:
                 names = [n for n in archive.namelist() if table_suffix(Path(n))]
                 name = next(n for n in names if "__MACOSX" not in n)
             return f"zipfile.ZipFile({self.where}).open({literal(name)})"
-        # A text file that is opened as such has its line breaks made LF, as staging does.
-        return f'open({self.where}, encoding="utf-8-sig")' if text else self.where
+        return self.where
+
+    def mends(self, name: str) -> list[str]:
+        """Source that makes words of columns with numbers and words, as ``keep_frame`` does."""
+        mixed = [] if self.is_text else mixed_columns(self._frame)
+        if not mixed:
+            return []
+        return [
+            f"for column in {literal(mixed)}:  # numbers and words together: words",
+            f"    words = {name}[column].astype(str)",
+            f"    {name}[column] = {name}[column].where({name}[column].isna(), words)",
+        ]
+
+
+def mixed_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that Parquet cannot hold as they are."""
+    import pyarrow as pa
+
+    mixed = []
+    for name in frame.columns[[getattr(kind, "char", "") == "O" for kind in frame.dtypes]]:
+        try:
+            pa.array(frame[name], from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            mixed.append(str(name))
+    return mixed
 
 
 class TaskData:
@@ -120,12 +160,13 @@ class TaskData:
         self.staged = {name: str(value) for name, value in staged.items()}
         paths = [p for p in (source.train, source.test, source.sample) if p is not None]
         self.folder = source.folder or paths[0].parent
-        self.train = self._table(source.train, "train_path")
-        self.test = self._table(source.test, "test_path")
-        self.sample = self._table(source.sample, "sample_path")
-
-    def _table(self, path: Path | None, parameter: str) -> TableFile | None:
-        return None if path is None else TableFile(path, self.staged[parameter])
+        self.train = self.test = self.sample = None
+        if source.train is not None:
+            self.train = TableFile(source.train, self.staged["train_path"], self.task.train)
+        if source.test is not None and self.task.test is not None:
+            self.test = TableFile(source.test, self.staged["test_path"], self.task.test)
+        if source.sample is not None and self.task.sample is not None:
+            self.sample = TableFile(source.sample, self.staged["sample_path"], self.task.sample)
 
     @property
     def leaves_rows_out(self) -> bool:
@@ -204,7 +245,7 @@ class TaskData:
         ]
         if "train_path" in needed or self.test is None:
             imports |= self.train.imports
-            lines.append(f"train = {self.train.as_staged()}")
+            lines += [f"train = {self.train.as_staged()}", *self.train.mends("train")]
             if self.leaves_rows_out:
                 lines.append("# No fit may use rows that are sealed (254) or have no target (255).")
                 lines.append("train = train[fold_of < 254]")
@@ -226,7 +267,8 @@ class TaskData:
     def _prepare_test(self, where: str) -> list[str]:
         staged = self.staged["test_path"]
         if self.test is not None:
-            return [write_code(self.test.as_staged(), staged, where)]
+            read = [f"test = {self.test.as_staged()}", *self.test.mends("test")]
+            return [*read, write_code("test", staged, where)]
         return [
             "# There are no rows to predict: the first ones stand in, so that all cells run.",
             write_code(self.features_of(f"train.head({STAND_IN})"), staged, where),
@@ -236,6 +278,6 @@ class TaskData:
         if self.test is None:
             return [write_code(self.form(f"train.head({STAND_IN})"), "sample.csv", where)]
         if self.sample is not None:
-            return [write_code(self.sample.typed(), "sample.csv", where)]
+            return [write_code(self.sample.as_staged(), "sample.csv", where)]
         rows = self.test.typed(self.answer_columns[:-1] or None)
         return [f"test = {rows}", write_code(self.form("test"), "sample.csv", where)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 from string import Template
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from mlestar_jupyter.grading import is_built_in
 from mlestar_jupyter.metrics import Metric
 from mlestar_jupyter.notebook.plain_data import TaskData
-from mlestar_jupyter.notebook.python_source import filled, literal, write_code
+from mlestar_jupyter.notebook.python_source import assignment, literal, write_code
 from mlestar_jupyter.task import Task
 
 _NO_METRIC = Template('''\
@@ -93,12 +92,13 @@ def predict_fold(fold):
         if done.returncode:
             told = (done.stderr + done.stdout)[-2000:]
             raise RuntimeError(f"the solution failed on fold {fold}:\\n{told}")
-        return pd.read_csv(folder / fold_parameters["predictions_path"]${text_id})''')
+        predictions = folder / fold_parameters["predictions_path"]
+        return pd.read_csv(predictions, dtype=str, keep_default_na=False)''')
 
 _AS_TEXT = '''\
 def as_text(values):
     """Ids and labels as text, so that 7, 7.0 and "7" are one."""
-    return values.astype(str).str.strip().str.replace(r"\\.0$", "", regex=True)
+    return values.astype(str).str.strip().str.replace(r"^(-?\\d+)\\.0+$", r"\\1", regex=True)
 
 
 '''
@@ -108,8 +108,8 @@ def grade_fold(fold, predictions):
     """Answers and predictions of a fold, row by row, as the metric takes them."""
     asked = train_answers[fold_of == fold]
 ${align}    predicted = predictions[${columns}]
-    if len(predicted) != len(asked) or predicted.isna().to_numpy().any():
-        raise ValueError(f"fold {fold}: a prediction is needed for each of {len(asked)} rows")
+    if len(predicted) != len(asked):
+        raise ValueError(f"fold {fold}: {len(predicted)} predictions for {len(asked)} rows")
     actual = ${actual}
     predicted = ${predicted}
 ${check}    return actual, predicted''')
@@ -160,12 +160,9 @@ def staging_code(data: TaskData) -> str:
     """Source of ``stage_fold``, which writes the files that ``Staging`` does."""
     assert data.train is not None
     train, test_name = data.train, data.staged["test_path"]
-    # Text is cut as text. Where train and test have different formats, types are needed.
-    is_text = train.is_text and PurePosixPath(test_name).suffix != ".parquet"
-    rows = train.as_staged() if is_text else train.typed()
     answers = (
         train.typed(data.answer_columns)
-        if is_text
+        if train.is_text
         else f"train_rows[{literal(data.answer_columns)}]"
     )
     files = sorted({PurePosixPath(name).parts[0] for name in data.task.source.files})
@@ -176,8 +173,9 @@ def staging_code(data: TaskData) -> str:
         "",
         "import pandas as pd",
         "",
-        *(["# As text, so that no value is rewritten."] if is_text else []),
-        f"train_rows = {rows}",
+        *(["# As text, so that no value is rewritten."] if train.is_text else []),
+        f"train_rows = {train.as_staged()}",
+        *train.mends("train_rows"),
         f"train_answers = {answers}",
         'assert len(train_rows) == len(fold_of), "these are not the rows that the folds are for"',
         "",
@@ -200,28 +198,28 @@ def staging_code(data: TaskData) -> str:
 
 def execution_code(data: TaskData) -> str:
     """Source that runs the cells of the solution on one fold, in a process of its own."""
-    run, id_column = data.run, data.task.id_column
+    run = data.run
     values = {**run.staging.parameters, "seed": run.settings.seed}
     return _EXECUTE.substitute(
         parameters="\n".join(f"    {literal(n)}: {literal(v)}," for n, v in values.items()),
         jobs=max(1, min(run.settings.jobs, run.validation.folds)),
-        text_id=f", dtype={{{literal(id_column)}: str}}" if id_column else "",
     )
 
 
 def grading_code(task: Task) -> str:
     """Source of ``grade_fold``: what ``grade`` checks and codes for a task of this kind."""
     is_aligned = task.id_column in task.train.columns and task.id_column in task.sample_columns
-    columns = list(task.target_columns)
+    columns = literal(task.target)
     if task.metric.needs == "probability" and task.kind == "multiclass":
-        columns = [str(label) for label in task.classes]
+        labels = [str(label) for label in task.classes]
+        columns = "class_names" if labels == class_names(task) else literal(labels)
     is_classes = task.kind != "regression" and task.metric.needs != "ranking"
     code = assignment("class_names", class_names(task)) + "\n\n\n" if is_classes else ""
     code += _AS_TEXT if is_aligned or task.kind != "regression" else ""
     condition, message = _condition(task)
     return code + _GRADE.substitute(
         align=_ALIGN.substitute(id=literal(task.id_column)) if is_aligned else "",
-        columns=literal(columns if len(columns) > 1 else columns[0]),
+        columns=columns,
         actual=_actual(task),
         predicted=_predicted(task),
         check=_CHECK.substitute(condition=condition, message=message) if condition else "",
@@ -238,14 +236,6 @@ def class_names(task: Task) -> list[str]:
     names = [_plain(label) for label in task.classes]
     positive = _plain(task.positive_class)
     return sorted(names, key=lambda name: name == positive) if task.kind == "binary" else names
-
-
-def assignment(name: str, values: Sequence[Any]) -> str:
-    """Source that gives a list a name, in lines that fit a cell."""
-    line = f"{name} = {literal(values)}"
-    if len(line) <= 96:
-        return line
-    return f"{name} = [\n{filled([literal(value) for value in values])}\n]"
 
 
 def _known(data: TaskData) -> str:
@@ -271,15 +261,17 @@ def _actual(task: Task) -> str:
 def _predicted(task: Task) -> str:
     match task.metric.needs:
         case "ranking":
-            return "predicted.astype(str).to_numpy()"
+            return "predicted.to_numpy(dtype=object)"
         case "label":
             return "as_text(predicted).map(class_names.index).to_numpy(dtype=int)"
+        case "probability" if task.kind == "multiclass":
+            return 'predicted.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)'
         case _:
-            return "predicted.to_numpy(dtype=float)"
+            return 'pd.to_numeric(predicted, errors="coerce").to_numpy(dtype=float)'
 
 
 def _condition(task: Task) -> tuple[str, str]:
-    """What predictions must fulfil beside being there, as source, and in words if they do not."""
+    """What predictions must fulfil, as source, and in words if they do not."""
     match task.metric.needs:
         case "value":
             return "np.isfinite(predicted).all()", "some predictions are no finite numbers"
@@ -288,9 +280,11 @@ def _condition(task: Task) -> tuple[str, str]:
             return f"(predicted >= 0).all() and {sums}", "probabilities of a row must sum to 1"
         case "probability":
             return "((predicted >= 0) & (predicted <= 1)).all()", "probabilities lie in [0, 1]"
+        case "ranking":
+            return '(predicted != "").all()', "some predictions are empty"
         case _:
             return "", ""
 
 
 def _plain(label: Any) -> str:
-    return str(label).strip().removesuffix(".0")
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(label).strip())

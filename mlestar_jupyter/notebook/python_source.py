@@ -39,6 +39,14 @@ def filled(entries: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def assignment(name: str, values: Sequence[Any]) -> str:
+    """Source that gives a list a name, in lines that fit a cell."""
+    line = f"{name} = {literal(values)}"
+    if len(line) <= 96:
+        return line
+    return f"{name} = [\n{filled([literal(value) for value in values])}\n]"
+
+
 def in_folder(name: str) -> str:
     """Source of the path of a file in ``task_folder``."""
     return "f" + literal("{task_folder}/" + name.replace("{", "{{").replace("}", "}}"))

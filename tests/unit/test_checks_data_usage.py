@@ -122,6 +122,13 @@ def test_many_images_are_one_entry():
             id="a column transformer that drops the others",
         ),
         pytest.param(
+            "from sklearn.compose import ColumnTransformer\n"
+            'c = ColumnTransformer([("n", "passthrough", ["rooms", "city"])], remainder="drop")\n'
+            "lgb.LGBMRegressor().fit(c.fit_transform(train), y)",
+            ("area", "sold on"),
+            id="what such a column transformer gives",
+        ),
+        pytest.param(
             'X = np.column_stack([train["rooms"], train.area])\nlgb.LGBMRegressor().fit(X, y)',
             ("city", "sold on"),
             id="columns stacked",

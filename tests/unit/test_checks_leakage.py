@@ -65,12 +65,11 @@ def samples(text: str) -> list[object]:
     """Samples are told apart by lines ``### id``."""
     pieces = re.split(r"^### (.+)\n", text, flags=re.MULTILINE)[1:]
     return [
-        pytest.param(code, id=name)
-        for name, code in zip(pieces[::2], pieces[1::2], strict=True)
+        pytest.param(code, id=name) for name, code in zip(pieces[::2], pieces[1::2], strict=True)
     ]
 
 
-FIT_ON_TEST = samples('''
+FIT_ON_TEST = samples("""
 ### scaler_on_test
 from sklearn.preprocessing import StandardScaler
 X_test = StandardScaler().fit_transform(test[["rooms", "area"]])  #! fit_on_test
@@ -195,6 +194,12 @@ from sklearn.preprocessing import StandardScaler
 earlier = pd.read_csv(Path(data_dir) / "stores.csv")
 rows = pd.concat([earlier, test])
 StandardScaler().fit(rows[["rooms"]])  #! fit_on_test
+### aligned
+from sklearn.preprocessing import StandardScaler
+X, X_test = pd.get_dummies(train[["city"]]), pd.get_dummies(test[["city"]])
+X, X_test = X.align(X_test, join="left", axis=1)
+StandardScaler().fit(X)
+StandardScaler().fit(X_test)  #! fit_on_test
 ### adversarial_validation
 both = pd.concat([train.assign(of_test=0), test.assign(of_test=1)])
 lgb.LGBMClassifier().fit(both[["rooms"]], both["of_test"])  #! fit_on_test
@@ -212,9 +217,9 @@ both = np.concatenate([train[["rooms", "area"]].values, test[["rooms", "area"]].
 n = len(train)
 X, X_test = both[:n], both[n:]
 PCA(1).fit(np.concatenate([X, test[["rooms", "area"]].values]))  #! fit_on_test
-''')
+""")
 
-TEST_STATISTICS = samples('''
+TEST_STATISTICS = samples("""
 ### mean_of_both
 full = pd.concat([train, test])
 train["rooms"] = train["rooms"].fillna(full["rooms"].mean())  #? test_statistics
@@ -233,9 +238,9 @@ full = (full - full.mean()) / full.std()  #? test_statistics
 ### filled_in_place
 full = pd.concat([train, test])
 full["area"].fillna(full["area"].median(), inplace=True)  #? test_statistics
-''')
+""")
 
-TARGET_STATISTICS = samples('''
+TARGET_STATISTICS = samples("""
 ### mapped_mean
 means = train.groupby("city")["price"].mean()
 train["city_mean"] = train["city"].map(means)  #! target_statistics
@@ -344,12 +349,16 @@ train["te"] = train["city"].apply(mean_of)  #? target_statistics
 ### over_rows
 means = train.groupby("city")["price"].mean().to_dict()
 train["te"] = train.apply(lambda row: means.get(row["city"], 0), axis=1)  #! target_statistics
+### rows_left_after_the_statistics
+means = train.groupby("city")["price"].mean()
+train = train[train["rooms"] > 0].dropna()
+train["te"] = train["city"].map(means)  #! target_statistics
 ### pivot
 means = train.pivot_table(values="price", index="city")
 train = train.join(means, on="city", rsuffix="_mean")  #! target_statistics
-''')
+""")
 
-UNSTAGED_FILE = samples('''
+UNSTAGED_FILE = samples("""
 ### absolute_path
 extra = pd.read_csv("/data/houses/full.csv")  #! unstaged_file
 ### parent_folder
@@ -362,6 +371,8 @@ answers = pd.read_csv(Path(test_path).resolve().parents[2] / "answers.csv")  #! 
 extra = pd.read_csv(f"{data_dir}/../../houses.csv")  #! unstaged_file
 ### beside_train
 answers = pd.read_csv(Path(train_path).with_name("answers.csv"))  #! unstaged_file
+### above_a_folder_of_data
+extra = pd.read_csv(Path(data_dir, "images").parent / "shops.csv")  #! unstaged_file
 ### home
 import os
 extra = pd.read_csv(os.path.expanduser("~/houses.csv"))  #! unstaged_file
@@ -410,9 +421,9 @@ model = load("best.joblib")  #? unstaged_file
 ### listing_above
 import os
 names = os.listdir("..")  #! unstaged_file
-''')
+""")
 
-TARGET_IN_FEATURES = samples('''
+TARGET_IN_FEATURES = samples("""
 ### only_the_id_dropped
 X = train.drop(columns=["id"])
 y = train["price"]
@@ -457,7 +468,7 @@ for fit_rows, held in KFold(5).split(X):
 ### booster_dataset
 data = lgb.Dataset(train.drop(columns="id"), label=train["price"])  #! target_in_features
 booster = lgb.train({}, data)
-''')
+""")
 
 BAD = [*FIT_ON_TEST, *TEST_STATISTICS, *TARGET_STATISTICS, *UNSTAGED_FILE, *TARGET_IN_FEATURES]
 

@@ -10,7 +10,7 @@ from test_checks_leakage import find, samples
 
 import mlestar_jupyter
 
-GOOD = samples('''
+GOOD = samples("""
 ### column_transformer_in_a_pipeline
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -285,6 +285,7 @@ weather = pd.read_parquet(f"{data_dir}/more/weather.parquet")
 per_city = stores.groupby("city")["price"].mean()
 train = train.merge(stores, on="city", how="left")
 train["near"] = train["city"].map(per_city)
+again = pd.read_csv(Path(data_dir, "images").parent / "stores.csv")
 paths = sorted(Path(data_dir).glob("images/*.png")) + os.listdir(data_dir)
 image = open(f"{data_dir}/images/{train['id'].iloc[0]}.png", "rb").read()
 ### what_was_written_before
@@ -374,6 +375,19 @@ train["n"] = train["city"].map(stats["count"])
 ### pictures_cut_to_size
 from PIL import Image, ImageOps
 pictures = [ImageOps.fit(Image.open(Path(data_dir) / "images" / n), (8, 8)) for n in test["sold"]]
+### target_encoding_learned_anew_in_each_fold
+from sklearn.model_selection import KFold
+y = train["price"]
+for a, b in KFold(5).split(train):
+    means = y.iloc[a].groupby(train["city"].iloc[a]).mean()
+    X = np.column_stack([train["rooms"].iloc[a], train["city"].iloc[a].map(means)])
+    model = lgb.LGBMRegressor().fit(X, y.iloc[a])
+### a_table_of_the_categories_and_their_means
+means = train.groupby("city")["price"].mean()
+table = pd.DataFrame()
+table["city"] = train["city"].unique()
+table["mean"] = table["city"].map(means)
+table.plot.bar(x="city", y="mean")
 ### a_table_of_the_categories
 def order(frame, column):
     table = pd.DataFrame()
@@ -461,7 +475,7 @@ sample.to_csv(predictions_path, index=False)
 spread = train["price"] - train.groupby("city")["price"].transform("mean")
 train = train[spread.abs() < 3 * spread.std()]
 model = lgb.LGBMRegressor().fit(train[["rooms"]], train["price"])
-''')
+""")
 
 
 @pytest.mark.parametrize("code", GOOD)

@@ -368,6 +368,31 @@ def test_a_run_is_not_created_in_place_of_a_file(task, tmp_path):
     assert (tmp_path / "file").read_text() == "words"
 
 
+def test_of_two_who_create_one_run_at_once_one_wins_and_keeps_everything(task, tmp_path):
+    for number in range(5):
+        folder, barrier = tmp_path / f"run{number}", threading.Barrier(2)
+        runs: list[Run] = []
+        refused: list[str] = []
+
+        def create(folder=folder, barrier=barrier, runs=runs, refused=refused) -> None:
+            barrier.wait()
+            try:
+                runs.append(Run.create(folder, task, Settings()))
+            except JournalError as error:
+                refused.append(str(error))
+
+        threads = [threading.Thread(target=create) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (len(runs), len(refused)) == (1, 1)
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["candidates", "folds", "journal.jsonl", "task.json"]
+        runs[0].close()
+        assert len(Run.open(folder, reopen(folder)).events) == 1
+
+
 def test_a_run_that_cannot_cut_its_folds_leaves_nothing_behind(build, diabetes, tmp_path):
     train, test, sample = diabetes
     task = from_folder(build(train.iloc[:12], test, sample))

@@ -426,7 +426,10 @@ def test_the_other_files_are_listed_and_the_tables_of_answers_never(build, diabe
     assert from_folder(folder).source.files == ("images/a.png", "stores.csv")
 
 
-@pytest.mark.parametrize("twin", ["train.csv.zip", "train.csv.gz", "train.parquet", "Train.xlsx"])
+@pytest.mark.parametrize(
+    "twin",
+    ["train.csv.zip", "train.csv.gz", "train.parquet", "Train.xlsx", "train.zip", "old/labels.csv"],
+)
 def test_a_second_form_of_train_is_no_side_file(build, diabetes, twin):
     # Kaggle's folders often hold train.csv and train.csv.zip: its answers must not be staged.
     folder = build(*diabetes)
@@ -436,6 +439,7 @@ def test_a_second_form_of_train_is_no_side_file(build, diabetes, twin):
     elif twin.endswith("xlsx"):
         train.to_excel(folder / twin, index=False)
     else:
+        (folder / twin).parent.mkdir(exist_ok=True)
         train.to_csv(folder / twin, index=False)
     assert from_folder(folder).source.files == ()
 

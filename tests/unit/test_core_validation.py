@@ -174,6 +174,13 @@ def test_too_few_different_times_are_refused(tmp_path):
         freeze(table_task(tmp_path, frame, time="year"), Settings(folds=5))
 
 
+def test_a_few_dates_that_nobody_asked_to_split_by_do_not_stop_a_run(build, diabetes):
+    train, test, _ = diabetes
+    train = train.assign(day=["2024-01-01", "2024-01-02", "2024-01-03"] * 40)
+    task = from_folder(build(train, test.assign(day="2024-01-04")))
+    assert freeze(task, Settings()).folds == 5
+
+
 def test_blocks_of_days_stay_together(tmp_path):
     hours = pd.Series(pd.date_range("2024-01-01", periods=100 * 24, freq="h"))
     frame = numbers(2400).assign(at=hours.astype(str))

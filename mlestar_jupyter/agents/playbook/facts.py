@@ -19,7 +19,7 @@ MEDIAN_METRICS = ("mae", "median_absolute_error", "mape", "smape")
 #: From so many cells of train on, a search looks at a part of the rows.
 MANY_CELLS = 20_000_000
 #: A share of what one execution may take; imports, folds and refinements need the rest.
-SHARE_OF_SECONDS = 0.2
+SHARE_OF_SECONDS = 0.12
 _LATITUDE = re.compile(r"(^|_)(lat|latitude)$|latitude", re.IGNORECASE)
 _LONGITUDE = re.compile(r"(^|_)(lon|lng|long|longitude)$|longitude", re.IGNORECASE)
 
@@ -54,6 +54,7 @@ class Facts:
         words |= {"together"} if self.split in ("group", "blocks") else set()
         words |= {"dates"} if task.time in self.formats else set()
         words |= {"images"} if self.images else set()
+        words |= {"pure"} if self.images and len(self.columns) == 1 else set()
         words |= {"id"} if self._has_ids else set()
         words |= {"subsample"} if self.rows * max(1, len(self.columns)) > MANY_CELLS else set()
         return frozenset(words)

@@ -12,14 +12,14 @@ from mlestar_jupyter.agents.playbook.rendering import render
 Values = dict[str, Any]
 
 #: Cells of a table that one tree of a library reads in a second, with one thread (measured).
-LIGHTGBM_CELLS, CATBOOST_CELLS, FOREST_CELLS = 2.5e8, 1.4e8, 8e6
+LIGHTGBM_CELLS, CATBOOST_CELLS, FOREST_CELLS = 2.5e8, 8e7, 8e6
 #: Seconds that one tree takes however small the table is.
 LIGHTGBM_TREE, CATBOOST_TREE = 0.0006, 0.0025
 
 
 def cells(facts: Facts) -> float:
     """About how many numbers the feature table of a task has."""
-    columns = 1.5 * len(facts.columns) + 25 * len(facts.strings) + 15 * len(facts.texts)
+    columns = 1.5 * len(facts.columns) + 20 * len(facts.strings) + 15 * len(facts.texts)
     columns += 10 * len(facts.formats) + (picture_numbers(facts) if facts.images else 0)
     return facts.rows * max(4.0, columns)
 

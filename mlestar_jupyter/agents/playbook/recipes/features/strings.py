@@ -3,7 +3,7 @@
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-components = 30
+components = 20
 for column in {{columns}}:
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=2, sublinear_tf=True)
     written = grams.fit_transform(train[column].astype("string").fillna("").str.lower())

@@ -8,7 +8,9 @@ for column in [c for c in X.columns if not pd.api.types.is_numeric_dtype(X[c])]:
         continue
     frequent = pd.CategoricalDtype(sorted(values.value_counts().index[:most_categories]))
     X[column], X_test[column] = values.astype(frequent), values_test.astype(frequent)
+#? not images
 X = X.loc[:, X.nunique() > 1]
+#?
 X_test = X_test[X.columns]
 #? plain_names
 # Some libraries refuse names with brackets, quotes or commas.

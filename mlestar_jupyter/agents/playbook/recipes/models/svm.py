@@ -69,12 +69,12 @@ right = (np.arange(len(check)), y[check])
 trials = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 sharpness = max(trials, key=lambda s: np.log(chances(distances, s)[right] + 1e-9).mean())
 check_predictions["svm"] = chances(distances, sharpness)
-#? images
+#? pure images
 # Pictures moved by some pixels show the same thing: more rows to learn from.
 shifts = [(0, 0)]
 moved = [describe(np.roll(pictures, step, axis=(1, 2))) for step in shifts]
 model.fit(pd.DataFrame(np.vstack(moved), columns=X.columns), np.tile(y, len(shifts)))
-#? classification not images
+#? classification not pure
 model.fit(X, y)
 #? classification
 test_predictions["svm"] = chances(model.decision_function(X_test), sharpness)
