@@ -18,7 +18,7 @@ from mlestar_jupyter.answers import (
 from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
 from mlestar_jupyter.metrics import Metric
 from mlestar_jupyter.split_rule import infer_split
-from mlestar_jupyter.tables import SUFFIXES, read_table, table_suffix
+from mlestar_jupyter.tables import SUFFIXES, fingerprint, read_table, table_suffix
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def from_folder(folder: Path, overrides: Overrides | None = None, description: s
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink()
-        and path not in used and not _is_twin(path, folder)
+        and path not in used and not _is_twin(path, folder) and not _is_copy(path, used)
         and not any(_IGNORED.match(part) for part in path.relative_to(folder).parts)
         and not _is_description(path) and path.suffix != ".ipynb"
     )  # fmt: skip
@@ -196,7 +196,16 @@ def _is_twin(path: Path, folder: Path) -> bool:
     """Another form of train, test or sample (train.csv.zip beside train.csv): never staged."""
     stem = path.name.split(".")[0].lower()
     named = stem in ("train", "test") or _SAMPLES.match(path.name)
-    return bool(path.parent == folder and table_suffix(path) and named)
+    packed = path.suffix.lower() in (".zip", ".gz", ".7z", ".bz2", ".xz", ".tar", ".tgz")
+    return bool(path.parent == folder and (table_suffix(path) or packed) and named)
+
+
+def _is_copy(path: Path, used: set[Path]) -> bool:
+    """The same bytes as train, test or sample, whatever its name and folder."""
+    return any(
+        path.stat().st_size == known.stat().st_size and fingerprint(path) == fingerprint(known)
+        for known in used
+    )
 
 
 def _is_description(path: Path) -> bool:

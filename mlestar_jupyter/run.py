@@ -105,7 +105,7 @@ class Run:
         self.listeners: list[Listener] = []
         self.staging = Staging(task, validation, folder / "folds")
         self._journal = journal
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._graded: dict[tuple[str, int], Graded] = {}
         self._began = time.monotonic()
 
@@ -157,10 +157,11 @@ class Run:
         if folder.exists() and not folder.is_dir():
             raise JournalError(f"{folder} is a file; choose a folder for the run")
         validation = freeze(task, settings)
-        is_new = not folder.exists()
+        is_new, ours = not folder.exists(), False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "candidates").mkdir()
+            ours = True  # of two that begin at once, the other fails above and clears nothing
             for name, frame in (frames or {}).items():
                 (folder / "data").mkdir(exist_ok=True)
                 keep_frame(frame, folder / "data" / f"{name}.parquet")
@@ -168,8 +169,10 @@ class Run:
             validation.save(folder / "folds")
             journal = Journal.create(folder / "journal.jsonl")
         except BaseException as error:
-            for path in [folder] if is_new else folder.iterdir():
-                shutil.rmtree(path, ignore_errors=True)
+            if ours:
+                shutil.rmtree(folder, ignore_errors=True)
+                if not is_new:
+                    folder.mkdir(exist_ok=True)
             if isinstance(error, OSError):
                 raise JournalError(
                     f"cannot write the run folder {folder}: {error.strerror}; choose another folder"
@@ -223,7 +226,7 @@ class Run:
 
     def emit(self, kind: Kind, **data: Any) -> Event:
         """Write an event to the journal, then take it into account and tell the listeners."""
-        with self._lock:
+        with self.lock:
             if self._journal is None:
                 raise JournalError(f"{self.folder} is open for reading only; resume the run")
             event = self._journal.append(kind, time.time(), self.elapsed, data)
@@ -261,7 +264,7 @@ class Run:
 
     def propose(self, proposal: Proposal) -> str:
         """Give a proposal its id: that which it had, if it was begun and cut off before."""
-        with self._lock:
+        with self.lock:
             key = proposal.solution.key
             known = self.state.proposed.get(key)
             if known is not None and self.find(key) is None:

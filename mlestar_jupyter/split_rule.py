@@ -60,7 +60,7 @@ def _split_by_date(
         theirs = pd.to_datetime(test, errors="coerce", format="mixed", utc=True)
     if ours.notna().mean() < 0.9 or theirs.notna().mean() < 0.9:
         return {}
-    if theirs.min() >= ours.max() > ours.min():
+    if theirs.min() >= ours.max() and ours.nunique() >= 10:
         notes.append(f"test lies after train by {column}: validation does too")
         return {"time": column}
     days, test_days = set(ours.dt.floor("D")), set(theirs.dt.floor("D"))

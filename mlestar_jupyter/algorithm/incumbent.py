@@ -12,8 +12,11 @@ def replace_incumbent(run: Run, branch: int, candidate: Candidate, reason: str) 
 
     What a resumed run finds decided already is not written down again.
     """
-    if run.state.incumbents.get(branch) == candidate.id:
-        return
-    best = run.best
-    becomes_best = best is None or decide(run, candidate, best).accepted
-    run.emit("incumbent_changed", branch=branch, id=candidate.id, best=becomes_best, reason=reason)
+    with run.lock:  # branches decide side by side: none may overlook what another has found
+        if run.state.incumbents.get(branch) == candidate.id:
+            return
+        best = run.best
+        becomes_best = best is None or decide(run, candidate, best).accepted
+        run.emit(
+            "incumbent_changed", branch=branch, id=candidate.id, best=becomes_best, reason=reason
+        )

@@ -64,23 +64,40 @@ def load_block(facts: Facts) -> str:
 
 def predict_block(facts: Facts, *, several: bool) -> str:
     """The block ``predict``, for one model or a blend of several."""
+    words = facts.words | label_words(facts) | {"blend" if several else "single"}
+    start = render("predict", words, {"id_column": facts.task.id_column})
+    score = label_score(facts)[0]
+    needed = f"from sklearn.metrics import {score}\n\n" if score else ""
+    return f"{needed}{start}\n{form(facts)}"
+
+
+def label_score(facts: Facts) -> tuple[str, str]:
+    """The scikit-learn function and options of a metric of labels that is tuned; "" if none is."""
+    return _LABEL_SCORES.get(facts.task.metric.name, ("", ""))
+
+
+def label_words(facts: Facts) -> set[str]:
+    """How labels are chosen from probabilities."""
+    if "label" not in facts.words:
+        return set()
+    if not label_score(facts)[0]:
+        return {"plain_label"}
+    return {"threshold" if facts.task.kind == "binary" else "lift"}
+
+
+def form(facts: Facts) -> str:
+    """The end of a solution: ``predicted`` in the form of the sample submission."""
     task = facts.task
-    score, options = _LABEL_SCORES.get(task.metric.name, ("", ""))
-    words = facts.words | {"blend" if several else "single"}
-    if "label" in facts.words:
-        kind = "plain_label" if not score else "threshold" if task.kind == "binary" else "lift"
-        words |= {kind}
-    column = task.target_columns[0] if task.target_columns else task.target
+    score, options = label_score(facts)
     values = {
         "positive": task.positive_class,
         "score": Code(score),
         "options": Code(options),
-        "id_column": task.id_column,
-        "column": column,
+        "target": task.target,
+        "column": task.target_columns[0] if task.target_columns else task.target,
         "class_columns": list(task.target_columns),
     }
-    source = render("predict", words, values)
-    return f"from sklearn.metrics import {score}\n\n{source}" if score and "label" in words else source
+    return render("form", facts.words | label_words(facts), values)
 
 
 def model_names(solution: Solution) -> list[str]:

@@ -23,7 +23,7 @@ weights = {{weights}}
 checks, chosen = [before(member["checked"]) for member in told], []
 
 
-#? told greedy l1
+#? told greedy l1 not log
 def loss(predicted):
     """Mean absolute error on the check rows."""
     return np.abs(after(predicted) - y_check).mean()

@@ -6,7 +6,7 @@ test_predictions = {name: np.log1p(np.maximum(p, 0)) for name, p in test_predict
 # Blend: greedy averaging finds what each model is worth on the check rows (Caruana et al., 2004).
 
 
-#? blend l1
+#? blend l1 not log
 def loss(predicted):
     """Mean absolute error on the check rows."""
     return np.abs(predicted - y[check]).mean()
