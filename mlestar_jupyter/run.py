@@ -38,6 +38,7 @@ class State:
     """What the events add up to. It changes only by ``apply``."""
 
     settings: Settings = field(default_factory=Settings)
+    began_with: Settings = field(default_factory=Settings)
     stage: str = ""
     elapsed: float = 0.0
     candidates: dict[str, Candidate] = field(default_factory=dict)
@@ -57,7 +58,9 @@ class State:
         data = event.data
         self.elapsed = max(self.elapsed, event.elapsed)
         match event.kind:
-            case "run_started" | "settings_changed":
+            case "run_started":
+                self.settings = self.began_with = Settings.from_json(data["settings"])
+            case "settings_changed":
                 self.settings = Settings.from_json(data["settings"])
             case "session_started":
                 self.ended = ""

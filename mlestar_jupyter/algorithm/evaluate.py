@@ -24,7 +24,8 @@ from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score, weighted_mean
 from mlestar_jupyter.solution import Solution
 
-#: One execution may take this share of the run's time, unless the settings say otherwise.
+#: One execution is ended after this share of the run's time, unless the settings say otherwise;
+#: agents are told half of it, so that what they propose does not come near.
 SHARE_OF_ONE_EXECUTION = 0.25
 #: A kernel needs some seconds before its first cell; less time than this is not worth a start.
 LEAST_SECONDS = 5.0
@@ -55,7 +56,8 @@ class Context:
     @property
     def limit(self) -> float:
         """Wall clock in seconds that one execution may take."""
-        settings = self.run.settings
+        # As the run began: with more time later, what was judged must still be recognised.
+        settings = self.run.state.began_with
         return settings.candidate_seconds or max(20.0, SHARE_OF_ONE_EXECUTION * settings.seconds)
 
     @property
@@ -71,7 +73,7 @@ class Context:
     def brief(self, branch: int = 0) -> Brief:
         """What the agents are told in this branch."""
         seed = self.run.settings.seed
-        return Brief(self.run.task, self.limit, self.threads, branch, seed)
+        return Brief(self.run.task, self.limit / 2, self.threads, branch, seed)
 
     def judge(self, proposal: Proposal) -> Candidate:
         """Judge one proposal. Raises OutOfTime when there is no time to begin."""

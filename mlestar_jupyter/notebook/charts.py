@@ -95,11 +95,21 @@ from sklearn.metrics import ConfusionMatrixDisplay
 ${together}${labels}
 fig, ax = plt.subplots(figsize=(${size}, ${size}), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
-    actual, predicted, ${names}normalize="true", ax=ax,
-    cmap="Blues", colorbar=False, xticks_rotation=${rotation}, ${values}
+    actual,
+    predicted,${names}
+    normalize="true",
+    ${values},
+    xticks_rotation=${rotation},
+    cmap="Blues",
+    colorbar=False,
+    ax=ax,
 )
 ax.set_title("held-out rows: share of each actual class")
 plt.show()""")
+
+_NAMES = """
+    labels=range(len(class_names)),
+    display_labels=class_names,"""
 
 #: Classes beyond the first number go without figures in their cells, beyond the second there is
 #: no chart: nobody could read it.
@@ -146,7 +156,7 @@ def validation_chart(task: Task) -> str | None:
         together=_TOGETHER,
         labels=labels,
         size=f"{min(9.0, 3.2 + 0.45 * count):.3g}",
-        names="labels=range(len(class_names)), display_labels=class_names, " if has_names else "",
+        names=_NAMES if has_names else "",
         rotation=0 if count <= 4 else 90,
         values='values_format=".2f"' if count <= _WITH_FIGURES else "include_values=False",
     )

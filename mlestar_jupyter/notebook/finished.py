@@ -222,19 +222,20 @@ def _submission_cells(data: TaskData) -> list[NotebookNode]:
     if data.test is None:
         return []
     is_number = data.task.metric.needs in ("value", "probability")
-    columns = list(data.task.target_columns)
+    text = "" if is_number else ", dtype=str, keep_default_na=False"
     check = (
-        "np.isfinite(submission[predicted_columns].to_numpy(dtype=float))"
+        "np.isfinite(predicted.to_numpy(dtype=float)).all()"
         if is_number
-        else "submission[predicted_columns].notna().to_numpy()"
+        else '(predicted != "").to_numpy().all()'
     )
     source = f"""\
-{assignment("predicted_columns", columns)}
-submission = pd.read_csv("submission.csv")
+{assignment("predicted_columns", list(data.task.target_columns))}
+submission = pd.read_csv("submission.csv"{text})
 form = pd.read_csv(sample_path)
 assert list(submission.columns) == list(form.columns), "the columns are not those of the form"
 assert len(submission) == len(form), "the number of rows is not that of the form"
-assert {check}.all(), "some predictions are missing"
+predicted = submission[predicted_columns]
+assert {check}, "some predictions are missing"
 
 print(f"submission.csv: {{len(submission):,}} rows, all of them predicted")
 submission.head()"""

@@ -6,16 +6,18 @@ is used in place only if staging would have given the same one; else the noteboo
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlestar_jupyter.notebook.python_source import in_folder, literal, separator, write_code
+from mlestar_jupyter.notebook.python_source import (
+    LINE,
+    filled,
+    indented,
+    literal,
+    write_code,
+)
+from mlestar_jupyter.notebook.table_file import TableFile
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.tables import DELIMITERS, parse_csv, read_bytes, read_text, table_suffix
 from mlestar_jupyter.validation import SEALED
 
 if TYPE_CHECKING:
@@ -28,128 +30,6 @@ PREPARED = "prepared"
 STAND_IN = 100
 
 
-class TableFile:
-    """One table of the task: a file beside the others, and the name it is staged under."""
-
-    def __init__(self, path: Path, staged: str, frame: pd.DataFrame) -> None:
-        self.path = path
-        self.staged = staged
-        self.where = in_folder(path.name)
-        self._frame = frame
-        self._suffix = table_suffix(path) or ".csv"
-
-    @property
-    def is_text(self) -> bool:
-        """Whether solutions get it as text, each value as it was written."""
-        return Path(self.staged).suffix == self._suffix != ".parquet"
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether a solution that is given the file itself sees what staging would give it."""
-        if self.path.suffix != Path(self.staged).suffix:
-            return False
-        return self.is_text or list(self._index[:2]) == [0, 1]
-
-    @property
-    def _has_index(self) -> bool:
-        """Whether pandas takes columns of the file for an index, which tables are read without."""
-        import pandas as pd
-
-        return not isinstance(self._index, pd.RangeIndex)
-
-    @cached_property
-    def _index(self) -> pd.Index:
-        """The index that pandas gives the file's rows."""
-        import pandas as pd
-
-        if self._suffix in DELIMITERS and not self.is_text:
-            return parse_csv(read_text(self.path), DELIMITERS[self._suffix]).index
-        if self._suffix == ".parquet":
-            return pd.read_parquet(io.BytesIO(read_bytes(self.path)), columns=[]).index
-        return pd.RangeIndex(len(self._frame))
-
-    @property
-    def _packed(self) -> str:
-        """``.gz`` or ``.zip`` if it is packed, else ""."""
-        suffix = self.path.suffix.lower()
-        return suffix if suffix in (".gz", ".zip") else ""
-
-    @property
-    def _is_json(self) -> bool:
-        return self._suffix in (".jsonl", ".ndjson")
-
-    @property
-    def imports(self) -> set[str]:
-        """The modules beside pandas that the code below needs."""
-        unpacks = {".gz": {"gzip"}, ".zip": {"zipfile"}}.get(self._packed, set())
-        return unpacks | ({"json"} if self._is_json else set())
-
-    def as_staged(self) -> str:
-        """Source that reads all rows as staging keeps them: text as text."""
-        if not self.is_text:
-            return self.typed()
-        options = f"{separator(self._suffix)}, dtype=str, keep_default_na=False"
-        return f"pd.read_csv({self._opened()}{options})"
-
-    def typed(self, columns: Sequence[str] | None = None) -> str:
-        """Source that reads all rows, or only some columns, with types."""
-        chosen = "" if columns is None else literal(list(dict.fromkeys(columns)))
-        if self._suffix in DELIMITERS and not self._has_index:
-            options = separator(self._suffix) + (f", usecols={chosen}" if chosen else "")
-            return f"pd.read_csv({self._opened()}{options}, low_memory=False)"
-        if self._suffix == ".parquet" and chosen and not self._has_index:
-            return f"pd.read_parquet({self._opened()}, columns={chosen})"
-        return self._whole() + (f"[{chosen}]" if chosen else "")
-
-    def _whole(self) -> str:
-        if self._is_json:
-            lines = self._opened() if self._packed else f'open({self.where}, "rb")'
-            return f"pd.DataFrame([json.loads(line) for line in {lines} if line.strip()])"
-        if self._suffix in DELIMITERS:
-            options = f"{separator(self._suffix)}, low_memory=False"
-            return f"pd.read_csv({self._opened()}{options}).reset_index()"
-        if self._suffix in (".xlsx", ".xls"):
-            return f"pd.read_excel({self._opened()}).rename(columns=str)"
-        reader = "read_feather" if self._suffix == ".feather" else "read_parquet"
-        reset = ".reset_index()" if self._has_index else ""
-        return f"pd.{reader}({self._opened()}){reset}"
-
-    def _opened(self) -> str:
-        """Source of what a reader of pandas is given."""
-        if self._packed == ".gz":
-            return f"gzip.open({self.where})"
-        if self._packed == ".zip":
-            with zipfile.ZipFile(self.path) as archive:
-                names = [n for n in archive.namelist() if table_suffix(Path(n))]
-                name = next(n for n in names if "__MACOSX" not in n)
-            return f"zipfile.ZipFile({self.where}).open({literal(name)})"
-        return self.where
-
-    def mends(self, name: str) -> list[str]:
-        """Source that makes words of columns with numbers and words, as ``keep_frame`` does."""
-        mixed = [] if self.is_text else mixed_columns(self._frame)
-        if not mixed:
-            return []
-        return [
-            f"for column in {literal(mixed)}:  # numbers and words together: words",
-            f"    words = {name}[column].astype(str)",
-            f"    {name}[column] = {name}[column].where({name}[column].isna(), words)",
-        ]
-
-
-def mixed_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns that Parquet cannot hold as they are."""
-    import pyarrow as pa
-
-    mixed = []
-    for name in frame.columns[[getattr(kind, "char", "") == "O" for kind in frame.dtypes]]:
-        try:
-            pa.array(frame[name], from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            mixed.append(str(name))
-    return mixed
-
-
 class TaskData:
     """The tables of a run's task, for the code of a finished notebook or a script."""
 
@@ -160,13 +40,17 @@ class TaskData:
         self.staged = {name: str(value) for name, value in staged.items()}
         paths = [p for p in (source.train, source.test, source.sample) if p is not None]
         self.folder = source.folder or paths[0].parent
-        self.train = self.test = self.sample = None
-        if source.train is not None:
-            self.train = TableFile(source.train, self.staged["train_path"], self.task.train)
-        if source.test is not None and self.task.test is not None:
-            self.test = TableFile(source.test, self.staged["test_path"], self.task.test)
-        if source.sample is not None and self.task.sample is not None:
-            self.sample = TableFile(source.sample, self.staged["sample_path"], self.task.sample)
+        train = None if source.train is None else run.task.train
+        self.train = self._table(source.train, "train_path", train)
+        self.test = self._table(source.test, "test_path", run.task.test)
+        self.sample = self._table(source.sample, "sample_path", run.task.sample)
+
+    def _table(
+        self, path: Path | None, parameter: str, frame: pd.DataFrame | None
+    ) -> TableFile | None:
+        if path is None or frame is None:
+            return None
+        return TableFile(path, self.staged[parameter], frame)
 
     @property
     def leaves_rows_out(self) -> bool:
@@ -192,23 +76,26 @@ class TaskData:
         has_id = task.id_column is not None and task.id_column in task.train.columns
         return [task.id_column, task.target] if has_id and task.id_column else [task.target]
 
-    def form(self, rows: str) -> str:
-        """Source of the sample submission for a DataFrame of rows (as ``Staging.sample``)."""
+    def form(self, name: str, rows: str) -> str:
+        """Source that names the sample submission of some rows (as ``Staging.sample`` makes it)."""
         task = self.task
         entries = []
         is_sized = False
-        for name in task.sample_columns:
-            if name == task.id_column and name in self.answer_columns:
-                value, is_sized = f"{rows}[{literal(name)}]", True
-            elif name == "row" and task.id_column is None and name not in task.features:
+        for column in task.sample_columns:
+            if column == task.id_column and column in self.answer_columns:
+                value, is_sized = f"{rows}[{literal(column)}]", True
+            elif column == "row" and task.id_column is None and column not in task.features:
                 value, is_sized = f"range(len({rows}))", True
-            elif task.sample is not None and name in task.sample.columns:
-                value = literal(task.sample[name].iloc[0])
+            elif task.sample is not None and column in task.sample.columns:
+                value = literal(task.sample[column].iloc[0])
             else:
                 value = "0"
-            entries.append(f"{literal(name)}: {value}")
+            entries.append(f"{literal(column)}: {value}")
         size = "" if is_sized else f", index=range(len({rows}))"
-        return f"pd.DataFrame({{{', '.join(entries)}}}{size})"
+        line = f"{name} = pd.DataFrame({{{', '.join(entries)}}}{size})"
+        if len(line) <= LINE:
+            return line
+        return f"{name} = pd.DataFrame(\n    {{\n{indented(filled(entries))}\n    }}{size}\n)"
 
     def parameters(self) -> dict[str, str]:
         """Source of each parameter for a fit on all rows, by name."""
@@ -240,9 +127,8 @@ class TaskData:
         lines: list[str] = []
         imports: set[str] = set()
         parameters = self.parameters()
-        needed = [
-            n for n in ("train_path", "test_path", "sample_path") if PREPARED in parameters[n]
-        ]
+        start = f'"{PREPARED}/'
+        needed = [name for name, source in parameters.items() if source.startswith(start)]
         if "train_path" in needed or self.test is None:
             imports |= self.train.imports
             lines += [f"train = {self.train.as_staged()}", *self.train.mends("train")]
@@ -271,13 +157,15 @@ class TaskData:
             return [*read, write_code("test", staged, where)]
         return [
             "# There are no rows to predict: the first ones stand in, so that all cells run.",
-            write_code(self.features_of(f"train.head({STAND_IN})"), staged, where),
+            f"test = train.head({STAND_IN})",
+            write_code(self.features_of("test"), staged, where),
         ]
 
     def _prepare_sample(self, where: str) -> list[str]:
+        write = write_code("form", "form.csv", where)
         if self.test is None:
-            return [write_code(self.form(f"train.head({STAND_IN})"), "sample.csv", where)]
+            return [self.form("form", "test"), write]
         if self.sample is not None:
-            return [write_code(self.sample.as_staged(), "sample.csv", where)]
+            return [f"form = {self.sample.as_staged()}", write]
         rows = self.test.typed(self.answer_columns[:-1] or None)
-        return [f"test = {rows}", write_code(self.form("test"), "sample.csv", where)]
+        return [f"test = {rows}", self.form("form", "test"), write]

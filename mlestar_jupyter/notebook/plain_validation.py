@@ -15,7 +15,7 @@ from typing import Any
 from mlestar_jupyter.grading import is_built_in
 from mlestar_jupyter.metrics import Metric
 from mlestar_jupyter.notebook.plain_data import TaskData
-from mlestar_jupyter.notebook.python_source import assignment, literal, write_code
+from mlestar_jupyter.notebook.python_source import assignment, indented, literal, write_code
 from mlestar_jupyter.task import Task
 
 _NO_METRIC = Template('''\
@@ -32,7 +32,7 @@ def stage_fold(fold, folder):
     test_rows = ${test_rows}
     ${write_test}
     asked = train_answers[held]
-    sample = ${sample}
+${sample}
     sample.to_csv(folder / ${sample_path}, index=False)
     (folder / ${data_dir}).mkdir()''')
 
@@ -160,11 +160,7 @@ def staging_code(data: TaskData) -> str:
     """Source of ``stage_fold``, which writes the files that ``Staging`` does."""
     assert data.train is not None
     train, test_name = data.train, data.staged["test_path"]
-    answers = (
-        train.typed(data.answer_columns)
-        if train.is_text
-        else f"train_rows[{literal(data.answer_columns)}]"
-    )
+    answers = train.typed("answer_columns") if train.is_text else "train_rows[answer_columns]"
     files = sorted({PurePosixPath(name).parts[0] for name in data.task.source.files})
     modules = sorted({*train.imports, *(["shutil"] if files else [])})
     lines = [
@@ -176,6 +172,7 @@ def staging_code(data: TaskData) -> str:
         *(["# As text, so that no value is rewritten."] if train.is_text else []),
         f"train_rows = {train.as_staged()}",
         *train.mends("train_rows"),
+        assignment("answer_columns", data.answer_columns),
         f"train_answers = {answers}",
         'assert len(train_rows) == len(fold_of), "these are not the rows that the folds are for"',
         "",
@@ -185,7 +182,7 @@ def staging_code(data: TaskData) -> str:
             write_train=write_code("train_rows[known]", train.staged, _beside(train.staged)),
             test_rows=data.features_of("train_rows[held]"),
             write_test=write_code("test_rows", test_name, _beside(test_name)),
-            sample=data.form("asked"),
+            sample=indented(data.form("sample", "asked")),
             sample_path=literal(data.staged["sample_path"]),
             data_dir=literal(data.staged["data_dir"]),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import textwrap
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ import numpy as np
 
 from mlestar_jupyter.tables import DELIMITERS
 from mlestar_jupyter.validation import Validation
+
+#: Longer lines do not fit a cell without scrolling.
+LINE = 96
 
 
 def literal(value: Any) -> str:
@@ -32,17 +36,22 @@ def filled(entries: Sequence[str]) -> str:
     """Entries of a list or dict as indented lines, as many on each as fit."""
     lines: list[str] = []
     for entry in entries:
-        if lines and len(lines[-1]) + len(entry) < 94:
+        if lines and len(lines[-1]) + len(entry) < LINE - 2:
             lines[-1] += f" {entry},"
         else:
             lines.append(f"    {entry},")
     return "\n".join(lines)
 
 
+def indented(source: str) -> str:
+    """The source one level deeper."""
+    return textwrap.indent(source, "    ")
+
+
 def assignment(name: str, values: Sequence[Any]) -> str:
     """Source that gives a list a name, in lines that fit a cell."""
     line = f"{name} = {literal(values)}"
-    if len(line) <= 96:
+    if len(line) <= LINE:
         return line
     return f"{name} = [\n{filled([literal(value) for value in values])}\n]"
 
@@ -72,7 +81,7 @@ def fold_code(validation: Validation) -> str:
     """Source of ``fold_of``, one number a row of train, in a compact form."""
     numbers = np.ascontiguousarray(validation.fold_of, dtype=np.uint8)
     packed = base64.b64encode(zlib.compress(numbers.tobytes(), 9)).decode()
-    lines = "\n".join(packed[start : start + 96] for start in range(0, len(packed), 96))
+    lines = "\n".join(packed[start : start + LINE] for start in range(0, len(packed), LINE))
     return f'''\
 import base64
 import zlib

@@ -29,12 +29,11 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
     tried = [c for c in known if c.stage != "ablate"]
     ablations = len(known) - len(tried)
     scored = sum(1 for c in tried if c.is_scored)
+    beside = f", beside {ablations} ablations (next section)" if ablations else ""
     words = [
-        f"{len(tried)} candidates in {format_seconds(run.state.elapsed)}, "
-        f"proposed by the {escape(run.settings.agents)} agents: {scored} were scored, "
-        f"{len(tried) - scored} were not"
-        + (f"; {ablations} ablations beside them (next section)." if ablations else ".")
-        + " ✔ marks those that became the incumbent of their branch, **bold** is the winner.",
+        f"Candidates: {len(tried)} in {format_seconds(run.state.elapsed)}, proposed by the "
+        f"{escape(run.settings.agents)} agents; {scored} of them have a score{beside}. "
+        "✔ marks those that became the incumbent of their branch, **bold** is the winner.",
         _candidate_table(run, tried, winner),
     ]
     cells = [part_cell("## How it was found\n\n" + "\n\n".join(words), "search")]

@@ -66,12 +66,8 @@ chances = np.exp(-distances.mean(axis=2))
 chances = pd.DataFrame(chances / chances.sum(axis=1, keepdims=True), columns=centres.index)
 """
 VALUES = "sample[{target!r}] = predicted\nsample.to_csv(predictions_path, index=False)"
-LABELS = (
-    "sample[{target!r}] = chances.idxmax(axis=1)\nsample.to_csv(predictions_path, index=False)"
-)
-BINARY = (
-    "sample[{target!r}] = chances[{positive!r}]\nsample.to_csv(predictions_path, index=False)"
-)
+LABELS = "sample[{target!r}] = chances.idxmax(axis=1)\nsample.to_csv(predictions_path, index=False)"
+BINARY = "sample[{target!r}] = chances[{positive!r}]\nsample.to_csv(predictions_path, index=False)"
 PROBABILITIES = "sample[chances.columns] = chances\nsample.to_csv(predictions_path, index=False)"
 
 
@@ -197,7 +193,9 @@ def test_a_binary_task_with_words_for_classes_gives_its_auc(tmp_path: Path) -> N
     frame = bunch.frame.iloc[:, [0, 1, 4, 10]].copy()
     frame.insert(0, "id", [f"p{n:03d}" for n in range(len(frame))])
     frame["diagnosis"] = np.where(bunch.target == 0, "malignant", "benign")
-    save(tmp_path / "cancer", frame.iloc[:300], frame.iloc[300:400].drop(columns="diagnosis"), ".csv")
+    save(
+        tmp_path / "cancer", frame.iloc[:300], frame.iloc[300:400].drop(columns="diagnosis"), ".csv"
+    )
     task = from_folder(tmp_path / "cancer", Overrides(metric="auc"))
     run = Run.create(tmp_path / "run", task, Settings(folds=2))
     check(run, judged(run, solution(task, CLASSES, BINARY), tmp_path), tmp_path)

@@ -150,9 +150,9 @@ def test_numbers_and_words_in_one_column_are_staged_alike(
 ) -> None:
     train, test, _ = (frame.assign(mixed=1) for frame in diabetes)
     for frame in (train, test):
-        frame["mixed"] = pd.Series([1, "one", 2.5, None] * len(frame), dtype=object).head(
-            len(frame)
-        ).to_numpy()
+        frame["mixed"] = (
+            pd.Series([1, "one", 2.5, None] * len(frame), dtype=object).head(len(frame)).to_numpy()
+        )
     folder = build(train, test, suffix=".jsonl")
     run = Run.create(elsewhere.parent / "run", from_folder(folder), Settings(folds=2))
     check_like_staging(run, elsewhere)
@@ -332,7 +332,8 @@ def test_a_metric_without_a_source_leaves_a_place_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a", 'q"uote', "back\\slash", "line\nbreak", 1, 1.5, True, None, ["a", 2], np.int64(3)]
+    "value",
+    ["a", 'q"uote', "back\\slash", "line\nbreak", 1, 1.5, True, None, ["a", 2], np.int64(3)],
 )
 def test_values_are_written_as_source_that_gives_them_back(value: object) -> None:
     assert eval(literal(value)) == value

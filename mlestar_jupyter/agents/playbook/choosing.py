@@ -94,18 +94,18 @@ def extract(
     for name in solution.names:
         found = plans(facts, solution, name)
         before = [t for t in earlier if t.block == name]
-        plan = next_plan(found, before[-1].plan if before else "", (), skipped=4 * len(before))
-        if plan is None:
+        text = next_plan(found, before[-1].plan if before else "", (), skipped=4 * len(before))
+        if text is None:
             continue
-        worth = next((p.worth for p in found if p.text == plan), 0.3)
-        ranked.append((impact[name] * worth / (1 + len(before)), name, plan))
+        worth = next((p.worth for p in found if p.text == text), 0.3)
+        ranked.append((impact[name] * worth / (1 + len(before)), name, text))
     if not ranked:
         return None
     ranked.sort(key=lambda row: -row[0])
     # The second branch refines another block, if that one promises nearly as much.
     second = len(ranked) > 1 and facts.brief.branch % 2 and not earlier
-    _, name, plan = ranked[1 if second and ranked[1][0] > ranked[0][0] / 2 else 0]
-    return Target(name, plan, _why(name, results))
+    _, chosen, first = ranked[1 if second and ranked[1][0] > ranked[0][0] / 2 else 0]
+    return Target(chosen, first, _why(chosen, results))
 
 
 def _impact(solution: Solution, results: Sequence[AblationResult]) -> dict[str, float]:

@@ -23,6 +23,7 @@ class Dial:
     turns: tuple[Turn, ...]
     priors: tuple[float, ...]
     with_trees: tuple[float, ...] = ()
+    at_most: float = 1e9
 
 
 def times(factor: float, low: Number, high: Number) -> Turn:
@@ -60,7 +61,7 @@ DIALS = (
     Dial("depth of trees", ("max_depth", "depth"), (plus(1, 2, 10), plus(-1, 2, 10)), (0.35, 0.35)),
     Dial(
         "columns for a tree", ("colsample_bytree", "max_features", "rsm"),
-        (times(0.5, 0.1, 1.0), times(1.5, 0.1, 1.0)), (0.4, 0.25),
+        (times(0.5, 0.1, 1.0), times(1.5, 0.1, 1.0)), (0.4, 0.25), at_most=1.0,
     ),
     Dial(
         "rows of a leaf", ("min_child_samples", "min_child_weight", "min_samples_leaf"),
@@ -71,8 +72,14 @@ DIALS = (
         (times(5.0, 0.0001, 1000), times(0.2, 0.0001, 1000)), (0.3, 0.25),
     ),
     Dial("strength", ("C",), (times(3.0, 0.001, 1000), times(0.33, 0.001, 1000)), (0.35, 0.35)),
-    Dial("neighbours", ("n_neighbors", "nearest"), (times(2.0, 1, 200), times(0.5, 1, 200)), (0.4, 0.3)),
-    Dial("components", ("components", "topics"), (times(2.0, 5, 200), times(0.5, 5, 200)), (0.3, 0.2)),
+    Dial(
+        "neighbours", ("n_neighbors", "nearest"),
+        (times(2.0, 1, 200), times(0.5, 1, 200)), (0.4, 0.3),
+    ),
+    Dial(
+        "components", ("components", "topics"),
+        (times(2.0, 5, 200), times(0.5, 5, 200)), (0.3, 0.2),
+    ),
     Dial("rows for a tree", ("subsample",), (to(0.6), to(1.0)), (0.2, 0.15)),
 )  # fmt: skip
 #: A number that no dial knows is doubled, and halved.
@@ -82,8 +89,8 @@ FIXED = frozenset({
     "seed", "random_state", "random_seed", "n_jobs", "thread_count", "verbose", "axis", "cv",
     "test_size", "n_splits", "subsample_freq", "validation_fraction", "low_memory", "nrows",
     "header", "index_col", "max_iter", "max_rows", "most_rows", "rounds", "shift", "periods",
-    "early_stopping_rounds", "n_iter_no_change", "n_init", "maxsplit", "fill_value", "most_categories",
-    "tol", "directions", "cells", "least", "degrees",
+    "early_stopping_rounds", "n_iter_no_change", "n_init", "maxsplit", "fill_value",
+    "most_categories", "tol", "directions", "cells", "least", "degrees",
 })  # fmt: skip
 
 
@@ -113,7 +120,7 @@ def turns(source: str) -> list[Turned]:
                 text = f"set {name} to {round(value * 2)}"
                 found.append(Turned(text, "number of trees", 0, 0.3))
             continue
-        dial = next((dial for dial in DIALS if name in dial.names), None)
+        dial = next((d for d in DIALS if name in d.names and value <= d.at_most), None)
         if dial is None and not (1 < value < 10_000 or 0 < value < 1):
             continue
         found += _of_dial(dial or OTHER, name, value, trees, present)

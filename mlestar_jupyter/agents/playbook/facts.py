@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from mlestar_jupyter.agents.playbook.dates import date_format, parse_dates
 from mlestar_jupyter.agents.playbook.joins import Join, find_joined
 from mlestar_jupyter.interfaces import Brief
@@ -165,11 +167,11 @@ class Facts:
         if len(positive) < 2:
             return []
         head = self.task.train[positive[:15]].iloc[:5_000]
-        related = head.rank().corr().abs()
+        related = np.abs(np.corrcoef(head.rank().fillna(0).to_numpy(), rowvar=False))
         pairs = [
-            (float(related.loc[a, b]), (a, b))
-            for i, a in enumerate(positive[:15])
-            for b in positive[i + 1 : 15]
+            (float(related[i, j]), (positive[i], positive[j]))
+            for i in range(len(head.columns))
+            for j in range(i + 1, len(head.columns))
         ]
         pairs.sort(key=lambda pair: -pair[0])
         return [pair for strength, pair in pairs[:10] if 0.5 < strength < 0.9999]

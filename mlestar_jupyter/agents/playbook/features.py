@@ -171,10 +171,8 @@ def section(feature: Feature, facts: Facts) -> str | None:
 
 def features_block(facts: Facts) -> str:
     """The features block of a first solution for tables."""
-    parts = [render("features/start", facts.words)]
-    for feature in FEATURES:
-        if feature.first and (source := section(feature, facts)) is not None:
-            parts.append(source)
+    first = [section(feature, facts) for feature in FEATURES if feature.first]
+    parts = [render("features/start", facts.words), *(source for source in first if source)]
     odd = any(not re.fullmatch(r"\w+", name) for name in facts.columns)
     odd |= any(join.columns and not join.table.one_row for join in facts.joins)
     parts.append(render("features/table", facts.words | ({"plain_names"} if odd else set())))
@@ -205,9 +203,10 @@ def more_features(source: str, facts: Facts) -> list[tuple[Feature, str]]:
     if "X_test = train.copy(), test.copy()" not in source:
         return []
     present = set(sections.names(source))
-    found = []
-    for feature in FEATURES:
-        if feature.name not in present and (new := section(feature, facts)) is not None:
-            found.append((feature, sections.add(source, new, ORDER)))
+    found = [
+        (feature, sections.add(source, new, ORDER))
+        for feature in FEATURES
+        if feature.name not in present and (new := section(feature, facts)) is not None
+    ]
     found.sort(key=lambda pair: -pair[0].prior / pair[0].slow)
     return found

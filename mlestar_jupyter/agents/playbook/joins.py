@@ -61,7 +61,9 @@ class Join:
             return render("joins/one", words, {**values, "dropped": list(self.dropped)})
         return render("joins/many", *self._summary(values, theirs))
 
-    def _summary(self, values: dict[str, Any], theirs: list[str]) -> tuple[set[str], dict[str, Any]]:
+    def _summary(
+        self, values: dict[str, Any], theirs: list[str]
+    ) -> tuple[set[str], dict[str, Any]]:
         columns = {n: c for n, c in self.table.columns.items() if n not in theirs}
         dates = [n for n, c in columns.items() if c.kind == "date"]
         numbers = [n for n, c in columns.items() if c.kind in ("numeric", "boolean")]

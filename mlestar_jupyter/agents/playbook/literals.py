@@ -30,10 +30,11 @@ def numbers(source: str) -> list[Literal]:
     found: list[Literal] = []
 
     def note(name: str, value: ast.expr) -> None:
-        if isinstance(value, ast.Constant) and type(value.value) in (int, float):
+        number = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(number, int | float) and not isinstance(number, bool):
             begin = _offset(source, starts, value.lineno, value.col_offset)
             end = _offset(source, starts, value.end_lineno or 0, value.end_col_offset or 0)
-            found.append(Literal(name, value.value, begin, end))
+            found.append(Literal(name, number, begin, end))
 
     for part in ast.walk(tree):
         match part:

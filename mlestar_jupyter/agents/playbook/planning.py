@@ -59,7 +59,7 @@ def _of_models(facts: Facts, solution: Solution, block: str) -> list[Plan]:
         found.append(Plan("learn from moved pictures, too", "pictures", 0, 0.7))
     others = steps.other_models(facts, solution)
     for number, name in enumerate(others):
-        worth = 0.55 - 0.1 * number
+        worth = 0.42 - 0.1 * number
         found.append(Plan(f"add the model {name} beside it", f"model {name}", 0, worth))
     for number, name in enumerate(others[:2]):
         found.append(Plan(f"use the model {name} instead", f"model {name}", 1, 0.2 - 0.05 * number))

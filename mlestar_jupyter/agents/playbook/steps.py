@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from mlestar_jupyter.agents.playbook import literals, sections
 from mlestar_jupyter.agents.playbook.assembly import first_solution, model_names
-from mlestar_jupyter.agents.playbook.catalogue import BY_NAME
+from mlestar_jupyter.agents.playbook.catalogue import BY_NAME, Entry, suited
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.features import FEATURES, ORDER, section
 from mlestar_jupyter.errors import ReplyError
@@ -87,7 +87,7 @@ def _add(source: str, facts: Facts, match: re.Match[str]) -> str:
     raise ReplyError(f"the playbook has no features named {match['name']!r}")
 
 
-def _leave_out(source: str, facts: Facts, match: re.Match[str]) -> str:
+def _leave_out(source: str, _: Facts, match: re.Match[str]) -> str:
     what = match["what"]
     if what == NO_SIDE_TABLES:
         return source + _JOINED_GONE
@@ -105,7 +105,7 @@ def _leave_out(source: str, facts: Facts, match: re.Match[str]) -> str:
     return sections.without(source, what)
 
 
-def _replace_model(source: str, facts: Facts, match: re.Match[str]) -> str:
+def _replace_model(_: str, facts: Facts, match: re.Match[str]) -> str:
     return _model(match["name"]).model(facts)
 
 
@@ -113,7 +113,7 @@ def _add_model(source: str, facts: Facts, match: re.Match[str]) -> str:
     return f"{source}\n\n{_model(match['name']).model(facts)}"
 
 
-def _model(name: str):  # type: ignore[no-untyped-def]
+def _model(name: str) -> Entry:
     entry = BY_NAME.get(name)
     if entry is None or not entry.is_installed:
         raise ReplyError(f"no model {name!r} can be used here")
@@ -155,7 +155,7 @@ def _objective(source: str, _: Facts, match: re.Match[str]) -> str:
     return source.replace("settings = dict(\n", f"settings = dict(\n    {wanted}\n", 1)
 
 
-def _shifts(source: str, _: Facts, match: re.Match[str]) -> str:
+def _shifts(source: str, _: Facts, __: re.Match[str]) -> str:
     steps = "[(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)]"
     return source.replace("shifts = [(0, 0)]", f"shifts = {steps}")
 
@@ -183,8 +183,6 @@ _STEPS: dict[re.Pattern[str], Change] = {
 
 def other_models(facts: Facts, solution: Solution, limit: int = 4) -> list[str]:
     """Models that suit the task, that the solution lacks and that use its features block."""
-    from mlestar_jupyter.agents.playbook.catalogue import suited
-
     known = set(model_names(solution))
     usual = first_solution(facts, suited(facts)[0]).source("features")
     return [

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.model_selection import GroupKFold
 #?
 
+np.random.seed(seed)  # for what takes no seed of its own
 target = {{target}}
 #? left_out
 left_out = {{left_out}}  # {{why_left_out}}

@@ -4,7 +4,7 @@ from sklearn.preprocessing import TargetEncoder
 
 codes = {{columns}}
 code_values, code_values_test = train[codes].astype("string").fillna("missing").astype(object), test[codes].astype("string").fillna("missing").astype(object)
-code_encoder = TargetEncoder(target_type={{target_type}}, random_state=seed)
+code_encoder = TargetEncoder(target_type={{target_type}})
 #? log
 means = code_encoder.fit_transform(code_values, np.log1p(y))
 #? not log

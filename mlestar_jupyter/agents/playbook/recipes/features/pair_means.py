@@ -10,7 +10,7 @@ for first, second in combinations(paired, 2):
     for both, source in ((pairs, train), (pairs_test, test)):
         left, right = (source[c].astype("string").fillna("missing") for c in (first, second))
         both[f"{first}_and_{second}"] = (left + " & " + right).astype(object)
-pair_encoder = TargetEncoder(target_type={{target_type}}, random_state=seed)
+pair_encoder = TargetEncoder(target_type={{target_type}})
 #? log
 means = pair_encoder.fit_transform(pairs, np.log1p(y))
 #? not log

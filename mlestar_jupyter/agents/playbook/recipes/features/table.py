@@ -7,7 +7,9 @@ for column in [c for c in X.columns if not pd.api.types.is_numeric_dtype(X[c])]:
         X = X.drop(columns=column)  # nearly every row has a value of its own
         continue
     frequent = pd.CategoricalDtype(sorted(values.value_counts().index[:most_categories]))
-    X[column], X_test[column] = values.astype(frequent), values_test.astype(frequent)
+    known, known_test = values.isin(frequent.categories), values_test.isin(frequent.categories)
+    X[column] = values.where(known).astype(frequent)
+    X_test[column] = values_test.where(known_test).astype(frequent)
 #? not images
 X = X.loc[:, X.nunique() > 1]
 #?

@@ -5,7 +5,7 @@ from sklearn.preprocessing import TargetEncoder
 encoded = {{columns}}
 categories = train[encoded].astype("string").fillna("missing").astype(object)
 categories_test = test[encoded].astype("string").fillna("missing").astype(object)
-encoder = TargetEncoder(target_type={{target_type}}, random_state=seed)
+encoder = TargetEncoder(target_type={{target_type}})
 #? log
 means = encoder.fit_transform(categories, np.log1p(y))
 #? not log
