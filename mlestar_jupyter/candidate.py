@@ -24,7 +24,10 @@ Stage = Literal["initialize", "merge", "check", "ablate", "refine", "ensemble", 
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and why an execution went wrong; ``block`` is "" when no block is to blame."""
+    """Where and why an execution went wrong.
+
+    ``block`` is "" when no block is to blame, ``name`` (of the exception) when there was none.
+    """
 
     block: str
     name: str
@@ -34,7 +37,8 @@ class Failure:
     def __str__(self) -> str:
         where = f"block {self.block}: " if self.block else ""
         text = " ".join(self.message.split())
-        return f"{where}{self.name}: {text}"[:300]
+        name = f"{self.name}: " if self.name else ""
+        return f"{where}{name}{text}"[:300]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Settings:
     jobs: int = 2
     seed: int = 0
     agents: str = "playbook"
-    acceptance: float | None = 0.6
+    acceptance: float | None = 0.7
     debug_rounds: int = 3
     folds: int | None = None  # None: by the number of rows and the time, see Validation
     holdout: float = 0.2  # share of rows held out where there is a single fold

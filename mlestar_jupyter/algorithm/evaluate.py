@@ -201,7 +201,7 @@ class _Judgement:
         outcomes = self._execute(solution, folds)
         for outcome in outcomes:
             if outcome.status != "ok":
-                failure = outcome.failure or Failure("", outcome.status, outcome.words)
+                failure = outcome.failure or Failure("", "", outcome.words)
                 return outcome.status, failure, None
         try:
             graded = self.run.graded(self.id)
@@ -220,7 +220,7 @@ class _Judgement:
         (outcome,) = self._execute(solution, ("all",))
         metric = self.run.task.metric
         if outcome.status != "ok":
-            failure = outcome.failure or Failure("", outcome.status, outcome.words)
+            failure = outcome.failure or Failure("", "", outcome.words)
             return outcome.status, failure, None
         if outcome.printed is None:
             text = "print `Final Validation Performance: <number>` in the last block"

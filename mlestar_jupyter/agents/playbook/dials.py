@@ -48,7 +48,7 @@ def to(number: Number) -> Turn:
     return lambda _: number
 
 
-TREES = ("n_estimators", "iterations", "max_iter")
+TREES = ("n_estimators", "iterations", "max_iter", "trees")
 DIALS = (
     Dial(
         "pace", ("learning_rate",),
@@ -116,7 +116,7 @@ def turns(source: str) -> list[Turned]:
         if isinstance(value, bool) or (name in FIXED and name not in TREES):
             continue
         if name in TREES:
-            if not has_pace and name == "n_estimators":
+            if not has_pace and name in ("n_estimators", "trees"):
                 text = f"set {name} to {round(value * 2)}"
                 found.append(Turned(text, "number of trees", 0, 0.3))
             continue

@@ -86,7 +86,7 @@ def xgboost(facts: Facts) -> str:
 def catboost(facts: Facts) -> str:
     """CatBoost, with few enough trees to keep the time."""
     per_tree = CATBOOST_TREE + cells(facts) / CATBOOST_CELLS
-    trees = min(1000, max(60, _affordable(facts, per_tree)))
+    trees = min(600, max(60, _affordable(facts, per_tree)))
     big = facts.rows > 20_000
     values = {
         "trees": _rounded(trees),
@@ -103,10 +103,10 @@ def _forest(name: str, share_of_columns: float) -> Callable[[Facts], str]:
     def block(facts: Facts) -> str:
         share = share_of_columns if facts.classes == 1 else 0.3
         per_tree = cells(facts) * share / 0.7 / FOREST_CELLS + 0.001
-        trees = facts.seconds / 2 * max(1, facts.brief.threads) / per_tree
+        trees = facts.seconds / 1.4 * max(1, facts.brief.threads) / per_tree
         least = (1 if facts.rows < 20_000 else 5) if facts.classes == 1 else _least(facts) // 10
         values = {
-            "trees": _rounded(min(300, max(30, trees))),
+            "trees": _rounded(min(200, max(30, trees))),
             "columns_share": share if cells(facts) / facts.rows < 200 else 0.1,
             "least": max(1, least),
         }
