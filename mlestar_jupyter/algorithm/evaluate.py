@@ -280,4 +280,3 @@ class _Judgement:
                 findings=self.findings,
             )
         )
-

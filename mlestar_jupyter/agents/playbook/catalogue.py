@@ -69,6 +69,8 @@ def _linear(facts: Facts) -> float:
         return 0.05
     if facts.images:
         return 0.4
+    if _only_words(facts):
+        return 0.95
     if facts.strings:
         return 0.85
     return 0.78 if facts.rows < 1_000 else 0.55

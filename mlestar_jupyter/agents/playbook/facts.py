@@ -132,7 +132,7 @@ class Facts:
         found = []
         for name in self.of_kind("category"):
             column = self.columns[name]
-            if column.distinct > 30 and (column.words > 1.2 or column.distinct > 0.5 * self.rows):
+            if column.distinct > 60 and (column.words > 1.2 or column.distinct > 0.5 * self.rows):
                 found.append(name)
         return sorted(found, key=lambda name: -self.columns[name].distinct)[:4]
 
@@ -150,7 +150,8 @@ class Facts:
         """Columns that are latitude and longitude by name and range."""
         latitudes = [n for n in self.numbers if _LATITUDE.search(n) and self._within(n, 90)]
         longitudes = [n for n in self.numbers if _LONGITUDE.search(n) and self._within(n, 180)]
-        fine = [n for n in (*latitudes, *longitudes) if self.columns[n].distinct > 30]
+        many = max(100, self.rows // 100)
+        fine = [n for n in (*latitudes, *longitudes) if self.columns[n].distinct > many]
         if latitudes and longitudes and {latitudes[0], longitudes[0]} <= set(fine):
             return latitudes[0], longitudes[0]
         return None
