@@ -113,7 +113,14 @@ def study_words(run: Run, study: Mapping[str, Any]) -> str:
         ]
         for result in results
     ]
-    headers = ["block", "change", f">{metric}", ">gain of the block as it is", ">time", "candidate"]
+    headers = [
+        "block",
+        "ablation",
+        f">{metric}",
+        ">gain of the block as it is",
+        ">time",
+        "candidate",
+    ]
     parts = [table(headers, rows) if rows else "No variant could be measured."]
     if str(study.get("summary", "")).strip():
         parts.append(quote(str(study["summary"])))

@@ -150,14 +150,14 @@ def validation_chart(task: Task) -> str | None:
         "probability": "predicted = predicted.argmax(axis=1)\n",
         "ranking": "predicted = np.array([ranked.split()[0] for ranked in predicted])\n",
     }.get(task.metric.needs, "")
-    count = len(task.classes)
+    count, longest = len(task.classes), max(len(str(label)) for label in task.classes)
     has_names = task.metric.needs != "ranking"
     return _CLASSES.substitute(
         together=_TOGETHER,
         labels=labels,
         size=f"{min(9.0, 3.2 + 0.45 * count):.3g}",
         names=_NAMES if has_names else "",
-        rotation=0 if count <= 4 else 90,
+        rotation=0 if longest <= 3 or (count <= 4 and longest <= 12) else 90,
         values='values_format=".2f"' if count <= _WITH_FIGURES else "include_values=False",
     )
 

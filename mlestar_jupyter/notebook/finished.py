@@ -112,7 +112,7 @@ def _trust(run: Run, candidate: Candidate) -> list[str]:
         lines.append(
             "The score was measured from outside, on rows whose answers the solution was not given."
         )
-        judged = len(run.scored)
+        judged = sum(1 for other in run.scored if other.stage != "ablate")
         if judged > 1:
             lines.append(
                 f"It is the choice among {judged} scored candidates: expect new data to be a "

@@ -71,7 +71,9 @@ def block_reasons(run: Run, candidate: Candidate, block: Block, told: set[str]) 
     if worth is not None:
         change, gain = worth
         metric = escape(run.task.metric.name)
-        reasons.append(f"Measured: gain {signed(gain)} in {metric} over “{escape(change)}”.")
+        reasons.append(
+            f"Measured: gain {signed(gain)} in {metric} over the ablation “{escape(change)}”."
+        )
     return reasons
 
 

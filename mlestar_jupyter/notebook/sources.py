@@ -13,9 +13,6 @@ from mlestar_jupyter.notebook.markdown import code, escape, link, table
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Solution
 
-#: So many files are listed one by one; the rest share one fingerprint.
-LISTED = 20
-
 
 def sources_words(run: Run, solution: Solution) -> str:
     """The section on sources and licences, as Markdown."""
@@ -77,17 +74,22 @@ def licence_of(distribution: str) -> str:
 
 
 def fingerprint_rows(run: Run) -> list[list[str]]:
-    """File and SHA-256, as they were frozen when the run began."""
+    """File and SHA-256, as they were frozen when the run began; one line for a whole folder."""
     try:
         frozen = json.loads((run.folder / "task.json").read_text(encoding="utf-8"))
         prints = dict(frozen["fingerprints"])
     except (OSError, ValueError, KeyError):
         prints = run.task.source.fingerprints()
-    names = list(prints)
-    rows = [[code(name), code(prints[name])] for name in names[:LISTED]]
-    rest = names[LISTED:]
-    if rest:
-        text = "\n".join(f"{prints[name]}  {name}" for name in rest)
-        together = hashlib.sha256(text.encode()).hexdigest()
-        rows.append([f"{len(rest):,} more, as lines `SHA-256  name`", code(together)])
+    folders: dict[str, list[str]] = {}
+    rows = []
+    for name, digest in prints.items():
+        folder, inside, _ = name.partition("/")
+        if inside:
+            folders.setdefault(folder, []).append(f"{digest}  {name}\n")
+        else:
+            rows.append([code(name), code(digest)])
+    for folder, lines in folders.items():
+        together = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        count = f"{len(lines):,} files: of the sorted lines `SHA-256  name`"
+        rows.append([f"{code(folder + '/')} ({count})", code(together)])
     return rows

@@ -6,7 +6,7 @@ import re
 
 from mlestar_jupyter.agents.playbook.catalogue import BY_NAME, Entry
 from mlestar_jupyter.agents.playbook.facts import Facts
-from mlestar_jupyter.agents.playbook.joins import join_block
+from mlestar_jupyter.agents.playbook.joins import join_block, keys_only
 from mlestar_jupyter.agents.playbook.rendering import Code, render
 from mlestar_jupyter.solution import Block, Solution
 
@@ -25,7 +25,7 @@ _LABEL_SCORES = {
 def first_solution(facts: Facts, entry: Entry) -> Solution:
     """One simple, complete solution with one model."""
     blocks = [Block("load", load_block(facts))]
-    joined = join_block(facts.joins)
+    joined = join_block(facts.joins, keys_only(facts.task, facts.joins))
     if joined:
         blocks.append(Block("join", joined))
     blocks.append(Block("features", entry.features(facts)))
@@ -47,6 +47,7 @@ def load_block(facts: Facts) -> str:
     if useless:
         left_out += useless
         why.append("one value everywhere")
+    left_out = [n for n in left_out if n not in keys_only(task, facts.joins)]
     words = facts.words | ({"left_out"} if left_out else set())
     values = {
         "target": task.target,

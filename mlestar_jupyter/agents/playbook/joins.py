@@ -7,13 +7,16 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlestar_jupyter.agents.playbook.dates import date_format
-from mlestar_jupyter.agents.playbook.rendering import Code, render
+from mlestar_jupyter.agents.playbook.rendering import Code, render, written
 from mlestar_jupyter.profile import Column, SideTable
 from mlestar_jupyter.tables import read_table, table_suffix
 from mlestar_jupyter.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A table is joined in so many ways at most (for example to origin and to destination).
 MOST_WAYS = 3
@@ -92,7 +95,8 @@ def reader(path: str) -> str:
 def find_joined(task: Task) -> tuple[Join, ...]:
     """All joins of the task, in the order of its side tables."""
     found: list[Join] = []
-    for table in task.profile.tables:
+    for given in task.profile.tables:
+        table = _by_id(task, given)
         ways = table.joins[:MOST_WAYS]
         for keys in ways:
             label = table.path if len(ways) == 1 else f"{table.path} of {keys[0][0]}"
@@ -102,13 +106,31 @@ def find_joined(task: Task) -> tuple[Join, ...]:
     return tuple(found)
 
 
+def _by_id(task: Task, table: SideTable) -> SideTable:
+    """The table joined by the id of the rows, where it has that column: nothing is surer."""
+    name = task.id_column
+    if name is None or name not in table.columns or name not in task.train.columns:
+        return table
+    if (name, name) in (table.joins[0] if table.joins else ()):
+        return table
+    frame = _read(task, table)
+    if frame is None or not set(frame[name].dropna()) & set(task.train[name].dropna()):
+        return table
+    one_row = not frame[name].duplicated().any()
+    return dataclasses.replace(table, joins=(((name, name),),), one_row=one_row)
+
+
+def _read(task: Task, table: SideTable) -> pd.DataFrame | None:
+    return None if task.source.folder is None else read_table(task.source.folder / table.path)
+
+
 def _columns_of(join: Join, task: Task) -> Join:
     table, profile = join.table, task.profile
     theirs = [k[1] for k in join.keys]
     dates = [n for n, c in table.columns.items() if c.kind == "date" and n not in theirs]
     formats = {}
-    if dates and task.source.folder is not None:
-        frame = read_table(task.source.folder / table.path)
+    frame = _read(task, table) if dates else None
+    if frame is not None:
         formats = {name: date_format(frame[name]) for name in dates}
     if not table.one_row:
         return dataclasses.replace(join, columns=_summed_up(join, theirs), formats=formats)
@@ -158,12 +180,22 @@ def _identifier(path: str) -> str:
     return name if name[0].isalpha() else f"table_{name}"
 
 
-def join_block(joins: tuple[Join, ...]) -> str:
+def keys_only(task: Task, joins: tuple[Join, ...]) -> list[str]:
+    """Columns that are needed to join, and say nothing beyond that: ids, groups, constants."""
+    useless = {task.id_column, task.group} - set(task.profile.columns) | {task.group}
+    keys = [ours for join in joins if join.columns for ours, _ in join.keys]
+    return [name for name in dict.fromkeys(keys) if name in useless]
+
+
+def join_block(joins: tuple[Join, ...], keys: list[str]) -> str:
     """The block ``join``; "" when there is nothing to join."""
     used = [join for join in joins if join.columns]
     if not used:
         return ""
     source = "\n\n".join([render("joins/start", ()), *(join.section for join in used)])
+    if keys:
+        source += f"\n\n# What only served as a key goes.\nkeys = {written(keys)}\n"
+        source += "train, test = train.drop(columns=keys), test.drop(columns=keys)"
     left = sorted({j.table.path for j in joins} - {j.table.path for j in used})
     if left:
         source += f"\n\n# {', '.join(left)}: only other names of what is known, left out."

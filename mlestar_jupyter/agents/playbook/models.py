@@ -104,11 +104,10 @@ def _forest(name: str, share_of_columns: float) -> Callable[[Facts], str]:
         share = share_of_columns if facts.classes == 1 else 0.3
         per_tree = cells(facts) * share / 0.7 / FOREST_CELLS + 0.001
         trees = facts.seconds / 1.4 * max(1, facts.brief.threads) / per_tree
-        least = (1 if facts.rows < 20_000 else 5) if facts.classes == 1 else _least(facts) // 10
         values = {
             "trees": _rounded(min(200, max(30, trees))),
             "columns_share": share if cells(facts) / facts.rows < 200 else 0.1,
-            "least": max(1, least),
+            "leaves": (1, 3) if facts.images else (1, 5, 20) if facts.rows < 20_000 else (5, 20),
         }
         return render(f"models/{name}", facts.words, values)
 

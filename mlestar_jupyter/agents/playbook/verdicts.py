@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mlestar_jupyter.agents.playbook.assembly import is_ours
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.features import features_block
-from mlestar_jupyter.agents.playbook.joins import join_block
+from mlestar_jupyter.agents.playbook.joins import join_block, keys_only
 from mlestar_jupyter.candidate import Finding
 from mlestar_jupyter.interfaces import DataUsageEvidence, DataUsageVerdict, LeakageVerdict
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Block, Solution
@@ -82,7 +82,7 @@ def judge_usage(facts: Facts, solution: Solution, evidence: DataUsageEvidence) -
         why = f"{rest}: nothing that a row could be joined to" if rest else "everything is used"
         return DataUsageVerdict(True, why)
     reason = f"{', '.join(unused)} can be joined and is left unused"
-    joined = join_block(facts.joins)
+    joined = join_block(facts.joins, keys_only(facts.task, facts.joins))
     if not is_ours(solution) or not joined:
         return DataUsageVerdict(False, reason)
     kept = [block for block in solution.blocks if block.name != "join"]

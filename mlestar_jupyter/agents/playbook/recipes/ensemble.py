@@ -20,7 +20,7 @@ before, after = scales[{{scale}}]
 weights = {{weights}}
 #? told greedy
 # Weights by greedy averaging on the check rows inside train (Caruana et al., 2004).
-checks, chosen = [before(member["checked"]) for member in told], []
+checks, chosen = [before(member["checked"]) for member in told], list(range(len(told)))
 
 
 #? told greedy l1 not log
@@ -49,7 +49,7 @@ def loss(predicted):
 
 
 #? told greedy
-for _ in range(15):
+for _ in range(10):
     trials = [loss(np.mean([checks[c] for c in [*chosen, m]], axis=0)) for m in range(len(told))]
     chosen.append(int(np.argmin(trials)))
 weights = [chosen.count(m) / len(chosen) for m in range(len(told))]

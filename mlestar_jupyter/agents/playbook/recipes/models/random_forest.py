@@ -8,12 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 trees = {{trees}}
-forest = Model(
-    n_estimators=trees // 3,
-    max_features={{columns_share}},
-    min_samples_leaf={{least}},
-    random_state=seed,
-)
+forest = Model(n_estimators=trees, max_features={{columns_share}}, random_state=seed)
 model = make_pipeline(SimpleImputer(strategy="median"), forest)
 # Categories as numbers, missing ones as -1.
 kinds = list(X.select_dtypes("category"))
@@ -23,21 +18,33 @@ answers = np.log1p(y)
 #? not log
 answers = y
 #?
-# A third of the trees is enough to see what the forest is worth on the check rows.
-model.fit(coded.iloc[learn], answers[learn])
+# How small the leaves may be is chosen on the check rows, with a part of the trees.
+trials = {}
+for least in {{leaves}}:
+    forest.set_params(n_estimators=trees // 5, min_samples_leaf=least)
+    model.fit(coded.iloc[learn], answers[learn])
+#? regression
+    told = model.predict(coded.iloc[check])
+#? regression l1
+    trials[least] = np.abs(told - answers[check]).mean(), told
+#? regression not l1
+    trials[least] = np.mean((told - answers[check]) ** 2), told
+#? classification
+    told = model.predict_proba(coded.iloc[check])
+    trials[least] = -np.log(told[np.arange(len(check)), y[check]] + 1e-3).mean(), told
+#?
+least = min(trials, key=lambda tried: trials[tried][0])
 #? log
-check_predictions["random_forest"] = np.expm1(model.predict(coded.iloc[check]))
-forest.set_params(n_estimators=trees)
+check_predictions["random_forest"] = np.expm1(trials[least][1])
+#? not log
+check_predictions["random_forest"] = trials[least][1]
+#?
+forest.set_params(n_estimators=trees, min_samples_leaf=least)
 model.fit(coded, answers)
+#? log
 test_predictions["random_forest"] = np.expm1(model.predict(coded_test))
 #? regression not log
-check_predictions["random_forest"] = model.predict(coded.iloc[check])
-forest.set_params(n_estimators=trees)
-model.fit(coded, answers)
 test_predictions["random_forest"] = model.predict(coded_test)
 #? classification
-check_predictions["random_forest"] = model.predict_proba(coded.iloc[check])
-forest.set_params(n_estimators=trees)
-model.fit(coded, answers)
 test_predictions["random_forest"] = model.predict_proba(coded_test)
 #?
