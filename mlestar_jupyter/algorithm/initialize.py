@@ -41,7 +41,7 @@ def initialize(context: Context) -> list[Candidate]:
     ranked = rank(candidates)
     if ranked:
         return ranked
-    failed = [c for c in candidates if c.status != "cancelled"]
+    failed = [c for c in candidates if c.status not in ("cancelled", "timed_out")]
     if not failed:
         raise BudgetError(
             f"no candidate could be judged within {run.settings.seconds:g}s; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_SPECIAL = re.compile(r"([\\`*$|<\[\]]|(?<!\w)_|_(?!\w))")
+_SPECIAL = re.compile(r"([\\`*|<\[\]]|(?<!\w)_|_(?!\w))")
 _RIGHT = ">"
 
 
@@ -17,7 +17,8 @@ def one_line(text: object, most: int = 300) -> str:
 
 def escape(text: object, most: int = 300) -> str:
     """One line that Markdown shows as it is: no formula, no markup, no new table column."""
-    return _SPECIAL.sub(r"\\\1", one_line(text, most))
+    # A backslash alone is not enough for a dollar: JupyterLab looks for formulas in the result.
+    return _SPECIAL.sub(r"\\\1", one_line(text, most)).replace("$", r"<span>\$</span>")
 
 
 def code(text: object) -> str:

@@ -6,6 +6,7 @@ be had again without this package, also after a cell of the solution was edited.
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from pathlib import PurePosixPath
@@ -53,11 +54,16 @@ fold_parameters = {
 ${parameters}
 }
 folds_at_once = ${jobs}
-fold_threads = str(max(1, (os.cpu_count() or 1) // folds_at_once))
+fold_threads = "${threads}"  # as many as candidates had: some sums depend on it
 fold_environment = {
-    **{"OMP_NUM_THREADS": fold_threads, "LOKY_MAX_CPU_COUNT": fold_threads},
     **os.environ,
-    **{"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "MPLBACKEND": "agg"},
+    "OMP_NUM_THREADS": fold_threads,
+    "OPENBLAS_NUM_THREADS": fold_threads,
+    "MKL_NUM_THREADS": fold_threads,
+    "LOKY_MAX_CPU_COUNT": fold_threads,
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONHASHSEED": "0",
+    "MPLBACKEND": "agg",
 }
 
 
@@ -121,7 +127,7 @@ _ALIGN = Template("""\
 """)
 
 _CHECK = Template("""\
-    if not (${condition}):
+    if not ${condition}:
         raise ValueError(f"fold {fold}: ${message}")
 """)
 
@@ -200,6 +206,7 @@ def execution_code(data: TaskData) -> str:
     return _EXECUTE.substitute(
         parameters="\n".join(f"    {literal(n)}: {literal(v)}," for n, v in values.items()),
         jobs=max(1, min(run.settings.jobs, run.validation.folds)),
+        threads=max(1, (os.cpu_count() or 1) // run.settings.jobs),
     )
 
 
@@ -274,7 +281,7 @@ def _condition(task: Task) -> tuple[str, str]:
             return "np.isfinite(predicted).all()", "some predictions are no finite numbers"
         case "probability" if task.kind == "multiclass":
             sums = "np.allclose(predicted.sum(axis=1), 1, rtol=0, atol=1e-4)"
-            return f"(predicted >= 0).all() and {sums}", "probabilities of a row must sum to 1"
+            return f"((predicted >= 0).all() and {sums})", "probabilities of a row must sum to 1"
         case "probability":
             return "((predicted >= 0) & (predicted <= 1)).all()", "probabilities lie in [0, 1]"
         case "ranking":

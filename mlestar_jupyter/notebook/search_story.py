@@ -30,13 +30,13 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
     ablations = len(known) - len(tried)
     scored = sum(1 for c in tried if c.is_scored)
     beside = f", beside {ablations} ablations (next section)" if ablations else ""
-    words = [
+    words = (
         f"Candidates: {len(tried)} in {format_seconds(run.state.elapsed)}, proposed by the "
         f"{escape(run.settings.agents)} agents; {scored} of them have a score{beside}. "
-        "✔ marks those that became the incumbent of their branch, **bold** is the winner.",
-        _candidate_table(run, tried, winner),
-    ]
-    cells = [part_cell("## How it was found\n\n" + "\n\n".join(words), "search")]
+        "✔ marks those that became the incumbent of their branch, **bold** is the winner."
+    )
+    shown = _candidate_table(run, tried, winner)
+    cells = [part_cell(f"## How it was found\n\n{words}\n\n{shown}", "search")]
     points = [
         (event.elapsed / 60, float(event.data["score"]["value"]))
         for event in run.events

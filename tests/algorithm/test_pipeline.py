@@ -142,7 +142,7 @@ def test_a_leaking_candidate_is_turned_away_before_it_runs(tmp_path: Path) -> No
         result = session.solve()
     leaked = [c for c in result.run.state.candidates.values() if c.status == "leaked"]
     assert [c.solution.title for c in leaked if c.stage == "initialize"] == ["ridge"]
-    assert "X_test" in leaked[0].reason
+    assert "test_path" in leaked[0].reason
     assert not list(result.run.candidate_folder(leaked[0].id).glob("fold-*"))
     assert result.best.solution.title == "tree"
 

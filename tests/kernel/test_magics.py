@@ -33,6 +33,7 @@ def shown(cell: Any) -> str:
     for output in cell.outputs:
         parts.append(output.get("text", ""))
         parts.append(output.get("data", {}).get("text/plain", ""))
+        parts.append(output.get("data", {}).get("text/markdown", ""))
         parts.append("\n".join(output.get("traceback", [])))
     return "\n".join(parts)
 

@@ -20,7 +20,7 @@ from mlestar_jupyter.notebook.markdown import (
     ("given", "shown"),
     [
         ("a | b", "a \\| b"),
-        ("costs $5 or $6", "costs \\$5 or \\$6"),
+        ("costs $5", "costs <span>\\$</span>5"),
         ("snake_case_name stays", "snake_case_name stays"),
         ("_leading and trailing_", "\\_leading and trailing\\_"),
         ("<script>", "\\<script>"),

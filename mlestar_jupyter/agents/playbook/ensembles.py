@@ -21,6 +21,7 @@ _TOLD = """
 np.savez("{member}_told.npz", predicted=predicted, checked=checked, answers=y[check]{more})"""
 _CHECKED_BLEND = "checked = sum(weights[name] * check_predictions[name] for name in weights)"
 _CHECKED_MEAN = "checked = np.mean(list(check_predictions.values()), axis=0)"
+_GRADES = ",\n         grades=grades, shares=shares"
 _CLASSES = ",\n         classes=np.array(classes), shares=np.bincount(y) / len(y)"
 
 
@@ -127,6 +128,7 @@ def _member(facts: Facts, member: str, solution: Solution, *, told: bool) -> lis
         if facts.log and "weights = " in last.source:
             checked += "\nchecked = np.expm1(checked)"
         more = "" if facts.classes == 1 else _CLASSES
+        more = _GRADES if "whole" in facts.words else more
         added = _TOLD.format(checked=checked, member=member, more=more)
         inlined[-1] = Block(last.name, last.source + added)
     return inlined

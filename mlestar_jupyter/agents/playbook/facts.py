@@ -138,12 +138,10 @@ class Facts:
 
     @cached_property
     def codes(self) -> list[str]:
-        """Whole numbers that repeat often enough to be codes rather than measures."""
-        return [
-            name
-            for name in self.numbers
-            if self.columns[name].whole and 15 < self.columns[name].distinct < self.rows / 8
-        ]
+        """Whole numbers with many values that repeat: they may be codes rather than measures."""
+        found = [n for n in self.numbers if self.columns[n].whole]
+        many = [n for n in found if 100 <= self.columns[n].distinct < self.rows / 8]
+        return sorted(many, key=lambda name: -self.columns[name].distinct)[:6]
 
     @cached_property
     def place(self) -> tuple[str, str] | None:

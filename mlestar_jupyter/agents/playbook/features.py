@@ -71,7 +71,7 @@ def _pair_means(facts: Facts) -> Values | None:
 def _code_means(facts: Facts) -> Values | None:
     if not facts.codes or not _encodable(facts):
         return None
-    return {"columns": facts.codes[:6], "target_type": _target_type(facts)}
+    return {"columns": facts.codes, "target_type": _target_type(facts)}
 
 
 def _counts(facts: Facts) -> Values | None:
@@ -140,7 +140,7 @@ FEATURES = (
     Feature("neighbours", "the mean target of near places", _neighbours, first=True, prior=0.7),
     Feature("target_means", "the mean target of categories", _target_means, first=True, prior=0.7),
     Feature("pair_means", "the mean target of pairs of categories", _pair_means, prior=0.5),
-    Feature("code_means", "the mean target of whole numbers", _code_means, prior=0.35),
+    Feature("code_means", "the mean target of whole numbers", _code_means, first=True, prior=0.4),
     Feature("counts", "how often categories occur", _counts, prior=0.4),
     Feature("strings", "the letters of strings", _strings, first=True, prior=0.7, slow=2.0),
     Feature("pieces", "the pieces of codes and names", _pieces, prior=0.4),

@@ -12,7 +12,7 @@ from mlestar_jupyter.agents.playbook.rendering import render
 Values = dict[str, Any]
 
 #: Cells of a table that one tree of a library reads in a second, with one thread (measured).
-LIGHTGBM_CELLS, CATBOOST_CELLS, FOREST_CELLS = 2.5e8, 8e7, 8e6
+LIGHTGBM_CELLS, CATBOOST_CELLS, FOREST_CELLS = 1.6e8, 6e7, 8e6
 #: Seconds that one tree takes however small the table is.
 LIGHTGBM_TREE, CATBOOST_TREE = 0.0006, 0.0025
 
@@ -47,8 +47,9 @@ def _least(facts: Facts) -> int:
     return int(min(100, max(10, facts.rows // 400)))
 
 
-def _boosting(facts: Facts) -> Values:
-    per_tree = LIGHTGBM_TREE + cells(facts) / LIGHTGBM_CELLS
+def _boosting(facts: Facts, slow: float = 1.0) -> Values:
+    slow *= 1.6 if "l1" in facts.words else 1.0
+    per_tree = slow * (LIGHTGBM_TREE + cells(facts) / LIGHTGBM_CELLS)
     trees = min(2000, max(60, _affordable(facts, per_tree)))
     return {
         "trees": _rounded(trees),
@@ -78,7 +79,7 @@ def hist_boosting(facts: Facts) -> str:
 
 def xgboost(facts: Facts) -> str:
     """XGBoost, level by level."""
-    values = {**_boosting(facts), "patience": 50, "depth": 6 if facts.classes == 1 else 4}
+    values = {**_boosting(facts, slow=1.7), "patience": 50, "depth": 6 if facts.classes == 1 else 4}
     values["least"] = min(10, values["least"] // 2) if facts.classes == 1 else 5
     return render("models/xgboost", facts.words, values)
 

@@ -8,6 +8,8 @@ told = [np.load(f"{member}_told.npz") for member in members]
 y_check = told[0]["answers"]
 #? told classification
 classes, shares = told[0]["classes"].tolist(), told[0]["shares"]
+#? told whole
+grades, shares = told[0]["grades"], told[0]["shares"]
 #? told
 scales = {
     "as they are": (lambda p: p, lambda p: p),

@@ -1,5 +1,7 @@
 #? whole
-predicted = np.rint(predicted).astype(int)
+# Whole grades in their usual shares: where to cut is told by the check rows.
+cuts = np.quantile(checked, np.cumsum(shares)[:-1])
+predicted = grades[np.searchsorted(cuts, predicted)].astype(int)
 #? probability
 # No chance is taken to be nil.
 predicted = np.clip(predicted, 1e-5, 1)

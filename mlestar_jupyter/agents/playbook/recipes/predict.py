@@ -49,6 +49,13 @@ predicted = np.mean(list(test_predictions.values()), axis=0)
 #? regression
 # Answers beyond those ever seen are not believed.
 predicted = np.clip(predicted, y.min(), y.max())
+#? whole
+grades, counts = np.unique(y, return_counts=True)
+shares = counts / counts.sum()
+#? whole blend
+checked = sum(weight * check_predictions[name] for name, weight in weights.items())
+#? whole single
+checked = np.mean(list(check_predictions.values()), axis=0)
 #? threshold
 y_check = y[check]
 #? lift
