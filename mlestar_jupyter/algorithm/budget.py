@@ -11,7 +11,7 @@ STAGE_ENDS = {"initialize": 0.35, "merge": 0.5, "refine": 0.8, "ensemble": 1.0}
 #: Before anything is measured, so much of the time is kept back for landing (share, seconds).
 FIRST_RESERVE = 0.1, 6.0
 #: A stage is not begun for a candidate that would surely be cut off.
-SURELY = 0.7
+SURELY = 0.9
 
 
 class OutOfTime(Exception):  # noqa: N818 (control flow: it ends a stage, it is no error)

@@ -107,9 +107,9 @@ ConfusionMatrixDisplay.from_predictions(
 ax.set_title("held-out rows: share of each actual class")
 plt.show()""")
 
-_NAMES = """
+_NAMES = Template("""
     labels=range(len(class_names)),
-    display_labels=class_names,"""
+    display_labels=${labels},""")
 
 #: Classes beyond the first number go without figures in their cells, beyond the second there is
 #: no chart: nobody could read it.
@@ -132,7 +132,7 @@ def progress_chart(
 
 def gains_chart(gains: Sequence[tuple[str, float]], metric: str) -> str:
     """The largest gains of ablation studies as bars."""
-    lines = [f"    {literal(name)}: {gain:.6g}," for name, gain in gains]
+    lines = [f"    {literal(_label(name))}: {gain:.6g}," for name, gain in gains]
     label = f"gain in {metric} (right of 0: it helps)"
     return _GAINS.substitute(gains="\n".join(lines), label=literal(label))
 
@@ -144,7 +144,7 @@ def validation_chart(task: Task) -> str | None:
     if task.metric.needs == "value" or len(task.classes) > _WITH_CHART:
         return None
     if task.metric.needs == "probability" and task.kind == "binary":
-        positive = literal(str(task.positive_class))[1:-1]
+        positive = literal(_label(str(task.positive_class)))[1:-1]
         return _PROBABILITIES.substitute(together=_TOGETHER, positive=positive)
     labels = {
         "probability": "predicted = predicted.argmax(axis=1)\n",
@@ -152,14 +152,21 @@ def validation_chart(task: Task) -> str | None:
     }.get(task.metric.needs, "")
     count, longest = len(task.classes), max(len(str(label)) for label in task.classes)
     has_names = task.metric.needs != "ranking"
+    has_dollars = any("$" in str(label) for label in task.classes)
+    shown = r'[name.replace("$", r"\$") for name in class_names]' if has_dollars else "class_names"
     return _CLASSES.substitute(
         together=_TOGETHER,
         labels=labels,
         size=f"{min(9.0, 3.2 + 0.45 * count):.3g}",
-        names=_NAMES if has_names else "",
+        names=_NAMES.substitute(labels=shown) if has_names else "",
         rotation=0 if longest <= 3 or (count <= 4 and longest <= 12) else 90,
         values='values_format=".2f"' if count <= _WITH_FIGURES else "include_values=False",
     )
+
+
+def _label(text: str) -> str:
+    """Text that matplotlib shows as it is: two dollars would begin and end a formula."""
+    return text.replace("$", r"\$")
 
 
 def _limits(worst_first: Sequence[float], *, greater_is_better: bool) -> str:

@@ -71,8 +71,8 @@ def test_what_would_surely_be_cut_off_does_not_begin(clock):
     budget = Budget(600, clock)
     clock.now = 400
     assert begins(budget, "refine", expected=100)
-    assert begins(budget, "refine", expected=199)
-    assert not begins(budget, "refine", expected=201)
+    assert begins(budget, "refine", expected=155)
+    assert not begins(budget, "refine", expected=157)
 
 
 def test_nothing_begins_in_the_reserved_slice(clock):

@@ -179,7 +179,7 @@ def regression(folder: Path, suffix: str = ".csv", **settings: object) -> Run:
     return Run.create(folder / "run", task, Settings(folds=2).replace(**settings))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
 def test_a_regression_gives_its_score_and_submission_from_any_format(
     tmp_path: Path, suffix: str
 ) -> None:
@@ -204,7 +204,7 @@ def test_a_binary_task_with_words_for_classes_gives_its_auc(tmp_path: Path) -> N
 def test_a_task_of_several_classes_gives_its_log_loss(tmp_path: Path) -> None:
     bunch = datasets.load_wine(as_frame=True)
     frame = bunch.frame.iloc[:, :5].copy()
-    frame["cultivar"] = [f"class {n}" for n in bunch.target]
+    frame["cultivar"] = [f"$class$ {n}" for n in bunch.target]
     frame = frame.sample(frac=1, random_state=0)
     save(tmp_path / "wine", frame.iloc[:140], frame.iloc[140:].drop(columns="cultivar"), ".csv")
     task = from_folder(tmp_path / "wine", Overrides(metric="log_loss"))
