@@ -19,7 +19,9 @@ Status = Literal[
     "invalid_predictions",
     "leaked",
 ]
-Stage = Literal["initialize", "merge", "check", "ablate", "refine", "ensemble", "finalize"]
+Stage = Literal[
+    "initialize", "merge", "check", "ablate", "refine", "ensemble", "adopt", "debug", "finalize"
+]
 
 
 @dataclass(frozen=True)

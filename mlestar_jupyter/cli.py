@@ -63,10 +63,12 @@ def build_parser() -> Parser:
     status.add_argument("folder", type=Path)
     status.set_defaults(command=_status)
 
-    export = commands.add_parser("export", help="the solution as a notebook (.ipynb) or script")
+    export = commands.add_parser("export", help="a solution as notebook, script, report or folder")
     export.add_argument("folder", type=Path)
-    export.add_argument("path", type=Path)
-    export.add_argument("--candidate", metavar="ID", help="another one than the best")
+    export.add_argument("path", help="ends in .ipynb, .py, .html, or in / for a folder")
+    export.add_argument("--candidate", metavar="ID", help="another one than was delivered")
+    export.add_argument("--time", type=seconds, default=300.0, metavar="TIME")
+    export.add_argument("--no-verify", action="store_true", help="write it without executing it")
     export.set_defaults(command=_export)
 
     unseal = commands.add_parser("unseal", help="grade the best on the sealed rows, once")
@@ -133,12 +135,27 @@ def _status(arguments: Any) -> int:
 
 
 def _export(arguments: Any) -> int:
-    from mlestar_jupyter.notebook.export import export
-    from mlestar_jupyter.session import open_run
+    from mlestar_jupyter.exporting import export
+    from mlestar_jupyter.session import make_executor, open_run
 
-    path = export(open_run(arguments.folder), arguments.path, arguments.candidate)
-    print(f"exported to {path}")
-    return 0
+    run = open_run(arguments.folder)
+    executor = make_executor(run.settings.jobs)
+    try:
+        done = export(
+            run,
+            arguments.path,
+            arguments.candidate,
+            executor=executor,
+            seconds=arguments.time,
+            verify=not arguments.no_verify,
+        )
+    finally:
+        executor.close()
+    print(f"exported as {done.form} to {done.path}")
+    if done.form == "folder":
+        print(f"files: {', '.join(done.files)}")
+    print(f"{done.verdict}: {done.detail}")
+    return 1 if done.verdict == "differs" else 0
 
 
 def _unseal(arguments: Any) -> int:

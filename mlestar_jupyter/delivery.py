@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import nbformat
 
@@ -13,12 +12,12 @@ from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.finalize import Final
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.interfaces import Limits
-from mlestar_jupyter.notebook.finished import build_finished, stamp
+from mlestar_jupyter.notebook.finished import Verdict, build_finished, stamp
+from mlestar_jupyter.score import Score
 from mlestar_jupyter.solution import Solution
 
 #: Reproducing may differ by so much, relatively: threads sum in another order.
 TOLERANCE = 1e-6
-Verdict = Literal["reproduced", "differs", "not verified"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,9 @@ def finish(context: Context, candidate: Candidate, solution: Solution) -> Finish
 def write_finished(context: Context, final: Final, finished: Finished) -> bool:
     """Stamp the notebook with what its execution showed; True when it is reproduced."""
     run = context.run
-    verdict, detail = compare(context, final, finished)
+    assert final.candidate.score is not None
+    expected = None if run.task.source.test is None else run.folder / "submission.csv"
+    verdict, detail = compare(final.candidate.score, finished, expected)
     partial = run.folder / "final" / "stamped.ipynb"
     partial.parent.mkdir(exist_ok=True)
     nbformat.write(stamp(finished.notebook, verdict, detail), partial)
@@ -73,22 +74,25 @@ def write_finished(context: Context, final: Final, finished: Finished) -> bool:
     return verdict == "reproduced"
 
 
-def compare(context: Context, final: Final, finished: Finished) -> tuple[Verdict, str]:
-    """Whether the finished notebook gave the same score and the same predictions."""
-    run, score = context.run, final.candidate.score
-    assert score is not None
+def compare(score: Score, finished: Finished, expected: Path | None) -> tuple[Verdict, str]:
+    """Whether a finished notebook gave this score and, if there are any, these predictions."""
     if finished.printed is None:
         return "not verified", finished.problem or "it printed no score"
-    if abs(finished.printed - score.value) > TOLERANCE * max(1.0, abs(score.value)):
+    if not is_same(finished.printed, score.value):
         return "differs", f"score {finished.printed!r} instead of {score.value!r}"
-    if run.task.source.test is None:
+    if expected is None:
         return "reproduced", "a fresh kernel gave the same score"
     if finished.submission is None or not finished.submission.is_file():
         return "differs", "it wrote no submission"
-    difference = compare_tables(finished.submission, run.folder / "submission.csv")
+    difference = compare_tables(finished.submission, expected)
     if difference:
         return "differs", difference
     return "reproduced", "a fresh kernel gave the same score and the same predictions"
+
+
+def is_same(value: float, expected: float) -> bool:
+    """Whether two scores are equal up to TOLERANCE."""
+    return abs(value - expected) <= TOLERANCE * max(1.0, abs(expected))
 
 
 def compare_tables(ours: Path, theirs: Path) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlestar_jupyter.answers import (
     checked_answers,
@@ -16,7 +16,7 @@ from mlestar_jupyter.answers import (
     positive,
 )
 from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
-from mlestar_jupyter.metrics import Metric
+from mlestar_jupyter.metrics import Metric, from_function
 from mlestar_jupyter.split_rule import infer_split
 from mlestar_jupyter.tables import SUFFIXES, fingerprint, read_table, table_suffix
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
@@ -150,15 +150,24 @@ def understand(
     return task
 
 
-def reopen(run_folder: Path) -> Task:
-    """The task of an existing run. Raises JournalError or TaskError if its data changed."""
+def reopen(run_folder: Path, functions: Mapping[str, Any] | None = None) -> Task:
+    """The task of an existing run. Raises JournalError or TaskError if its data changed.
+
+    ``functions`` has the user's own metric by its name. A run that has one can be read without
+    it; the first score to be taken raises TaskError.
+    """
     path = run_folder / "task.json"
     try:
         frozen = json.loads(path.read_text(encoding="utf-8"))
         where = {k: v for k, v in frozen["source"].items() if k != "files"}
         paths = {key: None if value is None else Path(value) for key, value in where.items()}
         source = Source(**paths, files=tuple(frozen["source"]["files"]))
-        overrides = Overrides(**frozen["overrides"])
+        said = dict(frozen["overrides"])
+        own = said.pop("own_metric", None)
+        if own is not None and said.get("kind") != "self-scored":
+            function = (functions or {}).get(said["metric"]) or _not_given(said["metric"])
+            said["metric"] = from_function(function, name=said["metric"], **own)
+        overrides = Overrides(**said)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{run_folder} is no run folder: no readable task.json in it") from error
     if source.folder is not None and not source.folder.is_dir():
@@ -167,6 +176,18 @@ def reopen(run_folder: Path) -> Task:
     if overrides.kind == "self-scored":
         return _self_scored(frozen["name"], frozen["description"], source, overrides)
     return understand(frozen["name"], frozen["description"], source, overrides)
+
+
+def _not_given(name: str) -> Callable[..., float]:
+    """Stands for a metric of the user's own that is not there."""
+
+    def metric(*_: object) -> float:
+        raise TaskError(
+            f"this run is judged by a function of your own, {name}; define it in a notebook and "
+            f"go on there with `%mlestar resume --run DIR`"
+        )
+
+    return metric
 
 
 def _plain_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:

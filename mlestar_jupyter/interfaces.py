@@ -25,6 +25,8 @@ class Brief:
     ``seconds`` is the wall clock that one execution (one fold, kernel start included) may take,
     ``threads`` how many it may use. ``branch`` numbers the L parallel solutions from 0: branches
     should go different ways, so that their ensemble is worth more than each of them.
+    ``suggestions`` are the user's own words that were not tried in this branch yet, the oldest
+    first: they go before the agents' own ideas.
     """
 
     task: Task
@@ -32,6 +34,7 @@ class Brief:
     threads: int = 1
     branch: int = 0
     seed: int = 0
+    suggestions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -227,8 +227,12 @@ def check_fits(metric: Metric, kind: Kind) -> None:
 
 
 def from_function(
-    function: Callable[..., float], *, greater_is_better: bool, needs: Needs = "value"
+    function: Callable[..., float],
+    *,
+    greater_is_better: bool,
+    needs: Needs = "value",
+    name: str | None = None,
 ) -> Metric:
     """A metric of the user's own: ``function(actual, predicted)`` gives a float."""
-    name = getattr(function, "__name__", "metric")
+    name = name or str(getattr(function, "__name__", "metric"))
     return Metric(name, function, greater_is_better, needs, _ORDERED)

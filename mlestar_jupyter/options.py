@@ -69,6 +69,7 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--candidate-time", type=seconds, metavar="TIME", help="of one execution")
     group.add_argument("--agents", metavar="NAME", help="the cast: playbook")
     group.add_argument("--from", dest="start", metavar="FILE", help="your notebook to begin with")
+    group.add_argument("--step", action="store_true", help="wait for you after each outer step")
     group.add_argument(
         "--no-reproduce", action="store_true", help="do not execute the result again"
     )
@@ -106,4 +107,6 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         changes["acceptance"] = None
     if values.get("no_reproduce"):
         changes["reproduce"] = False
+    if values.get("step"):
+        changes["step"] = True
     return defaults.replace(**changes)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 
 from mlestar_jupyter._version import __version__
-from mlestar_jupyter.candidate import Candidate, Finding, Proposal
+from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.errors import JournalError
 from mlestar_jupyter.events import Event, Kind, Listener
 from mlestar_jupyter.grading import Graded, grade
 from mlestar_jupyter.journal import Journal, is_locked, read_events
-from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.staging import Staging
+from mlestar_jupyter.state import State
 from mlestar_jupyter.tables import keep_frame
 from mlestar_jupyter.task import Task, write_json
 from mlestar_jupyter.validation import Validation, freeze
@@ -31,67 +31,6 @@ if TYPE_CHECKING:
 
 #: Folder (beside the notebook or the shell) under which runs are kept.
 RUNS = Path("mlestar_runs")
-
-
-@dataclass
-class State:
-    """What the events add up to. It changes only by ``apply``."""
-
-    settings: Settings = field(default_factory=Settings)
-    began_with: Settings = field(default_factory=Settings)
-    stage: str = ""
-    elapsed: float = 0.0
-    candidates: dict[str, Candidate] = field(default_factory=dict)
-    proposed: dict[str, str] = field(default_factory=dict)  # key of a solution -> candidate id
-    incumbents: dict[int, str] = field(default_factory=dict)  # branch -> candidate id
-    best: str | None = None
-    studies: list[dict[str, Any]] = field(default_factory=list)
-    targets: list[dict[str, Any]] = field(default_factory=list)
-    cards: list[dict[str, Any]] = field(default_factory=list)
-    submission: dict[str, Any] | None = None
-    finished: dict[str, Any] | None = None
-    unsealed: dict[str, Any] | None = None
-    ended: str = ""
-
-    def apply(self, event: Event, read_solution: Callable[[str], Solution]) -> None:
-        """Take one event into account."""
-        data = event.data
-        self.elapsed = max(self.elapsed, event.elapsed)
-        match event.kind:
-            case "run_started":
-                self.settings = self.began_with = Settings.from_json(data["settings"])
-            case "settings_changed":
-                self.settings = Settings.from_json(data["settings"])
-            case "session_started":
-                self.ended = ""
-            case "stage_started":
-                self.stage = data["stage"]
-            case "cards_retrieved":
-                self.cards = data["cards"]
-            case "candidate_proposed":
-                self.proposed[data["key"]] = data["id"]
-            case "candidate_judged":
-                candidate = _candidate(data, read_solution)
-                self.candidates[candidate.id] = candidate
-                self.proposed[candidate.solution.key] = candidate.id
-            case "ablation_measured":
-                self.studies.append(dict(data))
-            case "target_chosen":
-                self.targets.append(dict(data))
-            case "incumbent_changed":
-                self.incumbents[data["branch"]] = data["id"]
-                if data["best"]:
-                    self.best = data["id"]
-            case "submission_written":
-                self.submission = dict(data)
-            case "finished_notebook_written":
-                self.finished = dict(data)
-            case "unsealed":
-                self.unsealed = dict(data)
-            case "run_finished":
-                self.ended = data["reason"]
-            case _:
-                pass
 
 
 class Run:
@@ -111,6 +50,7 @@ class Run:
         self.lock = threading.RLock()
         self._graded: dict[tuple[str, int], Graded] = {}
         self._began = time.monotonic()
+        self._held: float | None = None  # when the clock was stopped
 
     @property
     def settings(self) -> Settings:
@@ -119,10 +59,24 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds at work, over all sessions."""
+        """Seconds at work, over all sessions; while the user has paused the run they stand."""
         if self._journal is None:
             return self.state.elapsed
-        return self._base + time.monotonic() - self._began
+        now = time.monotonic() if self._held is None else self._held
+        return self._base + now - self._began
+
+    def hold_clock(self) -> None:
+        """Stop counting time: the run waits for the user."""
+        with self.lock:
+            if self._held is None:
+                self._held = time.monotonic()
+
+    def release_clock(self) -> None:
+        """Count time again."""
+        with self.lock:
+            if self._held is not None:
+                self._began += time.monotonic() - self._held
+                self._held = None
 
     @property
     def best(self) -> Candidate | None:
@@ -143,11 +97,13 @@ class Run:
         *,
         began: float | None = None,
         frames: Mapping[str, pd.DataFrame] | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> Run:
         """A new run in an empty or new folder; nothing is left behind when it cannot begin.
 
         ``began`` is the ``time.monotonic()`` at which the user's clock started. ``frames`` are
-        DataFrames to keep as ``data/NAME.parquet``, for a task that did not come from files.
+        DataFrames to keep as ``data/NAME.parquet``, for a task that did not come from files;
+        ``files`` are texts to keep by name.
         """
         folder = folder.expanduser().absolute()
         if (folder / "journal.jsonl").exists():
@@ -168,6 +124,8 @@ class Run:
             for name, frame in (frames or {}).items():
                 (folder / "data").mkdir(exist_ok=True)
                 keep_frame(frame, folder / "data" / f"{name}.parquet")
+            for name, text in (files or {}).items():
+                (folder / name).write_text(text, encoding="utf-8")
             write_json(folder / "task.json", task.to_json())
             validation.save(folder / "folds")
             journal = Journal.create(folder / "journal.jsonl")
@@ -311,15 +269,3 @@ class Run:
         return found
 
     _base: float = 0.0
-
-
-def _candidate(data: Any, read_solution: Callable[[str], Solution]) -> Candidate:
-    score = None if data["score"] is None else Score.from_json(data["score"])
-    findings: Iterable[dict[str, Any]] = data["findings"]
-    return Candidate(
-        id=data["id"], stage=data["stage"], solution=read_solution(data["id"]), plan=data["plan"],
-        parents=tuple(data["parents"]), block=data["block"], branch=data["branch"],
-        status=data["status"], score=score, seconds=data["seconds"], slowest=data["slowest"],
-        reason=data["reason"], debug_rounds=data["debug_rounds"],
-        findings=tuple(Finding(**finding) for finding in findings),
-    )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlestar_jupyter.algorithm import ablation, pipeline
+from mlestar_jupyter.algorithm import ablation, asked, pipeline
 from mlestar_jupyter.algorithm.budget import Budget, Stopped
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
@@ -20,9 +20,10 @@ from mlestar_jupyter.delivery import finish, write_finished
 from mlestar_jupyter.errors import BudgetError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
 from mlestar_jupyter.inference import reopen
-from mlestar_jupyter.interfaces import Agents, Executor
+from mlestar_jupyter.interfaces import Agents, Executor, ModelCard
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.settings import Settings
+from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.task import Task
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: The user's own first solution, in the run folder.
+START = "start.py"
 #: How often ``Session.tick`` is called while a surface waits.
 TICK_SECONDS = 0.5
 
@@ -86,15 +89,23 @@ class Session:
         listeners: tuple[Listener, ...] = (),
         agents: Agents | None = None,
         executor: Executor | None = None,
+        start: Solution | None = None,
     ) -> Session:
-        """Begin a new run in ``folder``."""
+        """Begin a new run in ``folder``. ``start`` is a first solution of the user's own.
+
+        It is kept in the run folder, so that a run goes on from what it began with.
+        """
         # What cannot work is said before a folder is made: nothing is left behind.
         agents = agents or make_agents(settings.agents)
         if settings.start is not None:
-            read_start(Path(settings.start))
-            settings = settings.replace(start=str(Path(settings.start).absolute()))
-        run = Run.create(folder, task, settings, began=began, frames=frames)
+            start = read_start(Path(settings.start).expanduser())
+        kept = {} if start is None else {START: start.to_script()}
+        settings = settings.replace(start=START if start else None)
+        run = Run.create(folder, task, settings, began=began, frames=frames, files=kept)
         run.listeners.extend(listeners)
+        if start is not None and not any("predictions_path" in b.source for b in start.blocks):
+            text = "your own notebook never writes predictions_path, so it can hardly be graded"
+            run.emit("note", text=text)
         return cls(run, agents=agents, executor=executor)
 
     @classmethod
@@ -106,12 +117,14 @@ class Session:
         listeners: tuple[Listener, ...] = (),
         agents: Agents | None = None,
         executor: Executor | None = None,
+        functions: Mapping[str, Any] | None = None,
     ) -> Session:
         """Go on with the run in ``folder``. What was judged before is not run again.
 
-        ``seconds`` is a new limit for the whole run, counted from its beginning.
+        ``seconds`` is a new limit for the whole run, counted from its beginning. ``functions``
+        has the user's own metric, by its name, if the run is judged by one.
         """
-        run = open_run(folder, write=True)
+        run = open_run(folder, write=True, functions=functions)
         if seconds is not None:
             run.emit("settings_changed", settings=run.settings.replace(seconds=seconds).to_json())
         run.listeners.extend(listeners)
@@ -137,6 +150,68 @@ class Session:
         """Stop softly, from any thread: nothing more begins, what is under way is ended."""
         self.context.budget.stop()
         self.executor.cancel()
+
+    def pause(self) -> None:
+        """Begin nothing more until ``resume_work``; the clock stands. From any thread."""
+        self.context.gate.pause()
+
+    def resume_work(self) -> None:
+        """Go on after a pause, or with the next outer step. From any thread."""
+        self.context.gate.open()
+
+    def pin(self, block: str | None) -> None:
+        """Make a block the target of each branch's next outer step; None takes the pin back."""
+        best = self.run.best
+        if block is not None and best is not None and block not in best.solution.names:
+            known = ", ".join(best.solution.names)
+            raise SettingsError(f"{best.id} has no block {block!r}; it has {known}")
+        self.run.emit("block_pinned", block=block)
+
+    def suggest(self, words: str) -> str:
+        """Give the agents something to try in each branch's next outer step.
+
+        Gives what the cast understands by it, "" if it does not say. Raises ReplyError, and keeps
+        nothing, when the cast can make nothing of it.
+        """
+        words = " ".join(words.split())
+        if not words:
+            raise SettingsError('suggest something: %mlestar suggest "target encoding for city"')
+        understands = getattr(self.agents, "understands", None)
+        best = self.run.best
+        meaning = ""
+        if understands is not None and best is not None:
+            meaning = str(understands(self.context.brief(best.branch), best.solution, words))
+        self.run.emit("suggestion_added", text=words)
+        return meaning
+
+    def undo(self) -> Candidate:
+        """Take the best candidate back; gives the one that is the best now."""
+        with self.run.lock:
+            best, before = self.run.best, self.run.state.best_before()
+            if best is None or before is None:
+                raise MlestarError("nothing to undo: no earlier candidate was the best")
+            self.run.emit("undone", branch=best.branch, id=best.id, to=before)
+            return self.run.state.candidates[before]
+
+    def adopt(self, sources: Mapping[str, str], base: Candidate) -> Candidate:
+        """Judge the user's own blocks in the place of those of ``base``, like any candidate."""
+        return self._in_background(lambda: asked.adopt(self.context, base, sources))
+
+    def merge(self, base: Candidate, other: Candidate) -> Candidate:
+        """Judge the merge of one candidate into another."""
+        return self._in_background(lambda: asked.merge_two(self.context, base, other))
+
+    def try_card(self, card: ModelCard) -> Candidate:
+        """Judge a solution with a model of the user's own."""
+        return self._in_background(lambda: asked.try_card(self.context, card))
+
+    def search_more(self, count: int) -> list[Candidate]:
+        """Judge up to so many models that were not tried yet."""
+        return self._in_background(lambda: asked.search_more(self.context, count))
+
+    def debug(self, candidate: Candidate) -> Candidate:
+        """Judge what the debugger makes of a candidate that failed."""
+        return self._in_background(lambda: asked.debug_again(self.context, candidate))
 
     def solve(self) -> Result:
         """The whole of it, search and delivery. KeyboardInterrupt stops softly and is raised."""
@@ -182,8 +257,15 @@ class Session:
     ) -> Candidate:
         """Refine the best candidate by some outer steps more; gives the best afterwards."""
         best = pipeline.require_best(self.context)
-        self.run.emit("stage_started", stage="refine", branch=best.branch)
-        refine(self.context, best, best.branch, outer_steps=outer, inner_steps=inner, block=block)
+        if block is not None:
+            best.solution.source(block)
+        started = self.run.emit("stage_started", stage="refine", branch=best.branch)
+        self._in_background(
+            lambda: refine(
+                self.context, best, best.branch, outer_steps=outer, inner_steps=inner, block=block,
+                scope=f"asked-{started.seq}/",
+            )
+        )  # fmt: skip
         return pipeline.require_best(self.context)
 
     def ablate(self) -> dict[str, Any] | None:
@@ -232,7 +314,8 @@ class Session:
                     self.tick()
                 return future.result()
             except BaseException:
-                self.stop()
+                if not future.done():  # an interrupt; an error of the work itself ends only that
+                    self.stop()
                 raise
 
 
@@ -252,7 +335,9 @@ def make_executor(jobs: int) -> Executor:
     return PapermillExecutor(jobs + 1)  # one more: the finished notebook beside the last fit
 
 
-def open_run(folder: Path, *, write: bool = False) -> Run:
+def open_run(
+    folder: Path, *, write: bool = False, functions: Mapping[str, Any] | None = None
+) -> Run:
     """An existing run with its task; JournalError or TaskError in one line if it cannot be."""
     folder = folder.expanduser().absolute()
-    return Run.open(folder, reopen(folder), write=write)
+    return Run.open(folder, reopen(folder, functions), write=write)

@@ -37,6 +37,7 @@ class Settings:
     candidate_seconds: float | None = None  # limit of one execution; None: a share of the time
     bootstrap: int = 200  # resamples behind a spread and behind acceptance
     start: str | None = None  # the user's own notebook or script as a first solution
+    step: bool = False  # wait for the user before each outer step, and before the ensemble
     reproduce: bool = True  # execute the finished notebook again before it is delivered
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlestar_jupyter.errors import TaskError
-from mlestar_jupyter.metrics import Kind, Metric
+from mlestar_jupyter.metrics import METRICS, Kind, Metric
 from mlestar_jupyter.profile import Profile, make_profile
 from mlestar_jupyter.tables import fingerprint, read_table
 
@@ -33,9 +33,18 @@ class Overrides:
     greater_is_better: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the journal; a metric by name."""
+        """Plain values for the journal; a metric by name, a function of the user's own described.
+
+        The function itself is not kept: whoever goes on with the run gives it again.
+        """
         data = dataclasses.asdict(dataclasses.replace(self, metric=None))
-        data["metric"] = self.metric.name if isinstance(self.metric, Metric) else self.metric
+        metric = self.metric
+        data["metric"] = metric.name if isinstance(metric, Metric) else metric
+        if isinstance(metric, Metric) and metric.name not in METRICS:
+            data["own_metric"] = {
+                "greater_is_better": metric.greater_is_better,
+                "needs": metric.needs,
+            }
         return {name: value for name, value in data.items() if value is not None}
 
 

@@ -41,6 +41,8 @@ def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decis
         return Decision(True, 1.0, "the first that was scored")
     if candidate.id == incumbent.id:
         return Decision(False, 0.5, "it is the incumbent itself")
+    if candidate.id in run.state.rejected:
+        return Decision(False, 0.0, "you have undone it")
     threshold = run.settings.acceptance
     strict = candidate.score.is_better_than(incumbent.score)
     if threshold is None or candidate.score.self_scored:
@@ -57,9 +59,11 @@ def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decis
 
 
 def best_score(run: Run) -> Score | None:
-    """The best point score ever seen in this run."""
+    """The best point score ever seen in this run, without what the user rejected."""
     best: Score | None = None
     for candidate in run.scored:
+        if candidate.id in run.state.rejected:
+            continue
         assert candidate.score is not None
         if candidate.score.is_better_than(best):
             best = candidate.score

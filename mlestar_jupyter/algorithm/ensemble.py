@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
@@ -70,7 +71,8 @@ def _proposals(
     context: Context, solutions: Sequence[Candidate], attempts: list[Attempt], wanted: int
 ) -> dict[str, Proposal]:
     """Up to so many new plans to combine, as solutions; what gave no code counts as tried."""
-    agents, brief = context.agents, context.brief()
+    agents = context.agents
+    brief = replace(context.brief(), suggestions=context.said.get(ENSEMBLE_BRANCH, ()))
     parents = tuple(c.id for c in solutions)
     proposals: dict[str, Proposal] = {}
     while len(proposals) < wanted:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from mlestar_jupyter.algorithm.acceptance import spread
 from mlestar_jupyter.algorithm.budget import Budget, OutOfTime, Stopped
+from mlestar_jupyter.algorithm.gate import Gate
 from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Proposal, Status
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.errors import ReplyError
@@ -33,19 +34,25 @@ LEAST_SECONDS = 5.0
 
 @dataclass
 class Context:
-    """What the algorithm works with: the run, its cast, its executor and its budget."""
+    """What the algorithm works with: the run, its cast, its executor and its budget.
+
+    ``said`` is, for each branch, what the user suggested for the outer step that is under way.
+    """
 
     run: Run
     agents: Agents
     executor: Executor
     budget: Budget
     jobs: ThreadPoolExecutor = field(init=False)
+    gate: Gate = field(init=False)
+    said: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _keys: dict[str, threading.Lock] = field(default_factory=dict)
     _keys_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         # First come, first served: the folds of one candidate before those of the next.
         self.jobs = ThreadPoolExecutor(self.run.settings.jobs, "mlestar-job")
+        self.gate = Gate(self.run, lambda: self.budget.is_stopped)
 
     def close(self) -> None:
         """Begin nothing more, end what is under way, and wait for it."""
@@ -72,11 +79,14 @@ class Context:
 
     def brief(self, branch: int = 0) -> Brief:
         """What the agents are told in this branch."""
-        seed = self.run.settings.seed
-        return Brief(self.run.task, self.limit / 2, self.threads, branch, seed)
+        seed, said = self.run.settings.seed, self.said.get(branch, ())
+        return Brief(self.run.task, self.limit / 2, self.threads, branch, seed, said)
 
-    def judge(self, proposal: Proposal) -> Candidate:
-        """Judge one proposal. Raises OutOfTime when there is no time to begin."""
+    def judge(self, proposal: Proposal, *, is_asked: bool = False) -> Candidate:
+        """Judge one proposal. Raises OutOfTime when there is no time to begin.
+
+        ``is_asked``: the user waits for just this one, so a pause does not hold it back.
+        """
         key = proposal.solution.key
         with self._keys_lock:
             lock = self._keys.setdefault(key, threading.Lock())
@@ -84,6 +94,8 @@ class Context:
             known = self.run.find(key)
             if known is not None:
                 return known
+            if not is_asked:
+                self.gate.wait_while_paused()
             self.budget.check(proposal.stage, self.expected(proposal))
             candidate = self.run.propose(proposal)
             return _Judgement(self, proposal, candidate).reach()

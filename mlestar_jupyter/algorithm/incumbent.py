@@ -13,7 +13,7 @@ def replace_incumbent(run: Run, branch: int, candidate: Candidate, reason: str) 
     What a resumed run finds decided already is not written down again.
     """
     with run.lock:  # branches decide side by side: none may overlook what another has found
-        if run.state.incumbents.get(branch) == candidate.id:
+        if run.state.was_accepted(branch, candidate.id) or candidate.id in run.state.rejected:
             return
         best = run.best
         becomes_best = best is None or decide(run, candidate, best).accepted

@@ -25,7 +25,7 @@ def initialize(context: Context) -> list[Candidate]:
     run, agents, brief = context.run, context.agents, context.brief()
     proposals = []
     if run.settings.start is not None:
-        own = read_start(Path(run.settings.start))
+        own = read_start(run.folder / run.settings.start)
         proposals.append(Proposal("initialize", own, "the notebook that the run starts from"))
     cards = agents.retrieve(brief, run.settings.models)
     if not run.state.cards:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
-from mlestar_jupyter.algorithm.ensemble import ensemble
+from mlestar_jupyter.algorithm.ensemble import ENSEMBLE_BRANCH, ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.initialize import initialize, merge, use_all_data
 from mlestar_jupyter.algorithm.refine import refine
+from mlestar_jupyter.algorithm.steps import begin_step
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import MlestarError
 
@@ -41,6 +42,10 @@ def search(context: Context) -> Candidate:
         context.budget.check("ensemble")
         if run.settings.ensemble_rounds:
             _stage(context, "ensemble")
+            begin_step(context, finals[0], ENSEMBLE_BRANCH, 0, of=1)
+            # The user may have undone or adopted a branch's solution meanwhile.
+            now = context.run.state.incumbents
+            finals = [run.state.candidates[now.get(b, c.id)] for b, c in enumerate(finals)]
             ensemble(context, finals)
     except Stopped:
         raise
@@ -59,12 +64,16 @@ def _branch(context: Context, ranked: list[Candidate], branch: int) -> Candidate
         ("refine", lambda best: refine(context, best, branch)),
     ]
     best = ranked[min(branch, len(ranked) - 1)]
-    for stage, step in steps:
-        if context.budget.is_stopped:
-            raise Stopped
-        _stage(context, stage, branch)
-        best = step(best)
-        _keep_back(context)
+    context.gate.enter(branch)
+    try:
+        for stage, step in steps:
+            if context.budget.is_stopped:
+                raise Stopped
+            _stage(context, stage, branch)
+            best = step(best)
+            _keep_back(context)
+    finally:
+        context.gate.leave(branch)
     context.run.emit("branch_finished", branch=branch, id=best.id)
     return best
 

@@ -9,6 +9,7 @@ from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult, Attempt, Target
@@ -22,10 +23,12 @@ def refine(
     outer_steps: int | None = None,
     inner_steps: int | None = None,
     block: str | None = None,
+    scope: str = "",
 ) -> Candidate:
     """The outer loop: ablate, choose the target block, refine it; T times, or while time lasts.
 
-    ``block`` fixes the target block instead of letting the extractor choose.
+    ``block`` fixes the target block instead of letting the extractor choose. ``scope`` names the
+    steps of work that the user asked for beside the run's own loops.
     """
     settings = context.run.settings
     outer = settings.outer_steps if outer_steps is None else outer_steps
@@ -33,13 +36,17 @@ def refine(
     earlier: list[AblationResult] = []
     measured: dict[str, list[AblationResult]] = {}  # what is known of each incumbent's blocks
     targets: list[Target] = []
-    for _ in range(outer):
+    for number in range(outer):
         try:
+            step = begin_step(
+                context, incumbent, branch, number, of=outer, scope=scope, pin=block
+            )
+            incumbent = step.incumbent
             results = ablation.study(context, incumbent, earlier, branch)
             earlier += results
             known = measured.setdefault(incumbent.id, [])
             known += results
-            target = _target(context, incumbent, known, targets, branch, block)
+            target = _target(context, step, known, targets, branch)
             if target is None:
                 context.run.emit("note", text=f"branch {branch}: nothing is left to refine")
                 break
@@ -51,31 +58,37 @@ def refine(
             break
         except ReplyError as error:
             context.run.emit("note", text=f"branch {branch}: this step was given up: {error}")
-    return incumbent
+        finally:
+            context.said.pop(branch, None)
+    # The user may have undone the last gain, or adopted another solution.
+    if scope:
+        return incumbent
+    return context.run.state.candidates[context.run.state.incumbents.get(branch, incumbent.id)]
 
 
 def _target(
     context: Context,
-    incumbent: Candidate,
+    step: Step,
     results: list[AblationResult],
     earlier: list[Target],
     branch: int,
-    block: str | None,
 ) -> Target | None:
-    """What the extractor chooses, or the first plan for the block that the user chose."""
-    brief, solution = context.brief(branch), incumbent.solution
-    if block is None:
+    """What the extractor chooses, or the first plan for the block that the user pinned."""
+    run, brief, solution = context.run, context.brief(branch), step.incumbent.solution
+    if step.pin is None:
         target = context.agents.extract(brief, solution, results, earlier)
     else:
-        solution.source(block)
-        wanted = Target(block, "", "chosen by the user")
+        if step.pin not in solution.names:
+            known = ", ".join(solution.names)
+            raise ReplyError(f"{step.incumbent.id} has no block {step.pin!r}; it has {known}")
+        wanted = Target(step.pin, "", "pinned by you")
         first = context.agents.plan(brief, solution, wanted, [])
-        target = None if first is None else Target(block, first, wanted.reason)
+        target = None if first is None else Target(step.pin, first, wanted.reason)
     if target is not None:
         solution.source(target.block)
-        data = {"candidate": incumbent.id, "branch": branch, **asdict(target)}
-        if data not in context.run.state.targets:
-            context.run.emit("target_chosen", **data)
+        data = {"candidate": step.incumbent.id, "branch": branch, **asdict(target)}
+        if data not in run.state.targets:
+            run.emit("target_chosen", **data)
     return target
 
 

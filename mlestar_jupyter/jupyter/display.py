@@ -1,87 +1,136 @@
-"""What the magics show: one output that updates in place, and views that are also plain text."""
+"""The live display of a run: one output that updates in place while the run goes on."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from IPython.display import DisplayHandle, display
 
-from mlestar_jupyter import report
 from mlestar_jupyter.events import Event
+from mlestar_jupyter.jupyter import charts
+from mlestar_jupyter.jupyter.live import live_markup, live_text, plain_text
+from mlestar_jupyter.jupyter.views import View
+from mlestar_jupyter.reading import Progress, progress
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.settings import format_seconds
 
-#: How many of the last candidates the live display lists.
+#: Seconds between two drawings of the chart, and between updates when nothing but time passed.
+CHART_EVERY, TIME_EVERY = 5.0, 2.0
+#: How many of the last candidates are listed.
 LAST = 5
-_STYLE = "font-family:var(--jp-code-font-family,monospace);font-size:90%;line-height:1.45"
-
-
-class View:
-    """Something to look at: HTML where the front end has it, else the same as text."""
-
-    def __init__(self, text: str, markup: str | None = None) -> None:
-        self.text = text
-        self.markup = markup or f'<pre style="{_STYLE}">{html.escape(text)}</pre>'
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": self.text, "text/html": self.markup}
 
 
 class Live:
-    """The live display of a run. Updated only in the thread that owns the cell."""
+    """The live display of a run, below the cell that is executed when it is shown first.
 
-    def __init__(self, run: Run) -> None:
+    ``plain`` is for notebooks that are executed with nobody looking on: text, and few updates.
+    ``start`` and ``limit`` are when the work that is shown began and when its time is up, in
+    seconds of the run's clock; by default they are those of the whole run.
+    ``listen`` may be called from any thread and returns at once; ``refresh`` and ``finish`` may be
+    called from any thread, but not by a listener of the run.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        title: str = "",
+        plain: bool = False,
+        start: float = 0.0,
+        limit: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.run = run
-        self._recent: list[str] = []
+        self.title = title
+        self.plain = plain
+        self.start, self.limit = start, limit
+        self._clock = clock
+        # Held while something is shown. The run's lock is taken and given back before it.
+        self._lock = threading.Lock()
         self._handle: DisplayHandle | None = None
-        self._shown = ""
+        self._is_shown = self._is_finished = False
+        self._shown: tuple[Any, ...] = ()
+        self._shown_at = 0.0
+        self._heard = 0
+        self._chart = ""
+        self._charted: tuple[Any, ...] = ()
+        self._charted_at = 0.0
 
-    def listen(self, event: Event) -> None:
-        """Remember the last lines; called from any thread."""
-        line = report.event_line(self.run, event)
-        if line is not None:
-            self._recent = [*self._recent[-LAST:], line]
+    def listen(self, event: Event) -> None:  # noqa: ARG002 (the form of a listener)
+        """Take note that something happened; called from any thread."""
+        self._heard += 1  # a lost count does not matter: the next one tells as well
 
-    def refresh(self) -> None:
-        """Show the present state, if it changed."""
-        text = self._text()
-        if text == self._shown:
-            return
-        self._shown = text
-        view = View(text)
-        if self._handle is None:
-            self._handle = display(view, display_id=True)
+    def refresh(self, force: bool = False) -> None:
+        """Show the present state, if there is something new; ``force`` shows it anyhow."""
+        now = self._progress()
+        with self._lock:
+            if self._is_finished:
+                return
+            if force or self._is_news(now):
+                self._show(now, "", is_last=False)
+
+    def finish(self, words: str = "") -> None:
+        """Show the state at the end, with ``words`` about it; nothing is shown after that."""
+        now = self._progress()
+        with self._lock:
+            if not self._is_finished:
+                self._is_finished = True
+                self._show(now, words, is_last=True)
+
+    def _progress(self) -> Progress:
+        return progress(self.run, last=LAST, start=self.start, limit=self.limit)
+
+    def _is_news(self, now: Progress) -> bool:
+        if not self._is_shown:
+            return True
+        if self.plain:
+            return self._facts(now) != self._shown
+        if self._facts(now) != self._shown:
+            return True
+        # A long run needs its seconds less often than a short one.
+        wait = max(TIME_EVERY, min(10.0, now.elapsed / 100))
+        return now.state == "at work" and self._clock() - self._shown_at >= wait
+
+    def _facts(self, now: Progress) -> tuple[Any, ...]:
+        """What is news when it changes."""
+        few = (now.state, now.stages, now.reports)
+        return few if self.plain else (*few, self._heard)
+
+    def _show(self, now: Progress, words: str, *, is_last: bool) -> None:
+        self._shown, self._shown_at = self._facts(now), self._clock()
+        if self.plain:
+            view: View = _Plain(plain_text(now, self.title, words))
         else:
+            self._draw(now, is_last=is_last)
+            text = live_text(now, self.title, words)
+            view = View(text, live_markup(now, self.run.folder, self._chart, self.title, words))
+        if not self._is_shown:
+            self._is_shown = True
+            self._handle = display(view, display_id=True)
+        elif self._handle is not None:
             self._handle.update(view)
 
-    def _text(self) -> str:
-        run = self.run
-        total = run.settings.seconds
-        share = min(1.0, run.elapsed / total)
-        bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
-        best = run.best
-        score = "no score yet" if best is None else f"best {run.task.metric.name} {best.score}"
-        counted = f"{len(run.scored)} scored"
-        times = f"{format_seconds(run.elapsed)} of {format_seconds(total)}"
-        return "\n".join([f"{bar}  {times}   {counted}   {score}", *self._recent])
+    def _draw(self, now: Progress, *, is_last: bool) -> None:
+        """Draw the chart anew if scores came in, but not too often."""
+        drawn = (now.points, now.bests)
+        is_time = not self._chart or self._clock() - self._charted_at >= CHART_EVERY
+        if len(now.points) < 2 or drawn == self._charted or not (is_time or is_last):
+            return
+        figure = charts.score_chart(
+            now.points,
+            now.bests,
+            metric=now.metric,
+            greater_is_better=now.greater_is_better,
+            until=now.elapsed / 60,
+        )
+        self._chart = charts.image(figure, f"{now.metric} of all candidates over time")
+        self._charted, self._charted_at = drawn, self._clock()
 
 
-def pairs_view(rows: Sequence[tuple[str, str]]) -> View:
-    """Pairs of words and values."""
-    body = "".join(
-        f'<tr><th style="text-align:left">{html.escape(word)}</th>'
-        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
-        for word, value in rows
-    )
-    return View(report.pairs(rows, 100), f"<table>{body}</table>")
+class _Plain(View):
+    """Text alone: nobody looks on."""
 
-
-def run_view(run: Run) -> View:
-    """Where a run stands, its best candidates, and where the results lie."""
-    parts = [report.status(run), report.score_table(run), report.delivered(run)]
-    return View("\n\n".join(part for part in parts if part))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text}

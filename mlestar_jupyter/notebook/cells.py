@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.events import Event
 from mlestar_jupyter.notebook.markdown import code, escape, link, one_line, quote, signed, table
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
@@ -26,10 +27,19 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def cell_id(run: Run, *parts: str) -> str:
     """An id that is the same whenever a cell is made again, and differs between runs."""
+    return id_of(id_prefix(run.folder.name, run.events), *parts)
+
+
+def id_prefix(name: str, events: Sequence[Event]) -> str:
+    """What the ids of all cells of a run begin with."""
     # Not the path: a run may be moved. When it began tells runs of one name apart.
-    began = run.events[0].at if run.events else 0.0
-    key = hashlib.sha256(f"{run.folder.name} {began}".encode()).hexdigest()[:8]
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(("m" + key, *parts)))
+    began = events[0].at if events else 0.0
+    return "m" + hashlib.sha256(f"{name} {began}".encode()).hexdigest()[:8]
+
+
+def id_of(prefix: str, *parts: str) -> str:
+    """A cell id, as nbformat wants one, of a run's prefix and what the cell is."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join((prefix, *parts)))
     if len(name) <= 64:
         return name
     return f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -82,6 +92,29 @@ def candidate_heading(run: Run, candidate: Candidate, parent: Candidate | None) 
     if candidate.plan and candidate.plan not in candidate.solution.title:
         parts.append(quote(candidate.plan))
     return "\n\n".join(parts)
+
+
+def verdict_words(run: Run, event: Event) -> str | None:
+    """What an event says about a candidate that was judged before; None for other events."""
+    data = event.data
+    match event.kind:
+        case "incumbent_changed":
+            best = ", **the best so far**" if data["best"] else ""
+            return f"✔ accepted{in_branch(run, data)}{best}: {escape(data['reason'])}"
+        case "plan_lost":
+            return f"✘ rejected{in_branch(run, data)}: {escape(data['reason'])}"
+        case "undone":
+            return f"↶ taken back by the user; {escape(data['to'])} is the best again"
+        case _:
+            return None
+
+
+def in_branch(run: Run, data: Mapping[str, Any]) -> str:
+    """Which branch it was in, counted from 1; nothing to say when there is only one."""
+    branch = data.get("branch")
+    if branch is None or (branch >= 0 and run.settings.solutions == 1):
+        return ""
+    return " among the ensembles" if branch < 0 else f" in branch {branch + 1}"
 
 
 def score_words(run: Run, candidate: Candidate) -> str:

@@ -97,14 +97,14 @@ def _headline(run: Run, candidate: Candidate) -> str:
         [
             f"# {escape(task.name)}: {title}",
             " · ".join(facts),
-            "\n".join(f"- {line}" for line in _trust(run, candidate)),
+            "\n".join(f"- {line}" for line in trust_lines(run, candidate)),
             "**Not verified**: ",
         ]
     )
 
 
-def _trust(run: Run, candidate: Candidate) -> list[str]:
-    """What a reader may rely on, and what not."""
+def trust_lines(run: Run, candidate: Candidate) -> list[str]:
+    """What a reader may rely on, and what not, as lines of Markdown."""
     lines = []
     if run.task.is_self_scored:
         lines.append("The score is what the solution itself printed: nothing else measured it.")
@@ -145,11 +145,7 @@ def _task(run: Run) -> str:
 
 
 def _data_cells(run: Run, data: TaskData) -> list[NotebookNode]:
-    folder = literal(str(data.folder))
-    cells = [
-        part_cell("## The data", "data"),
-        plain_cell(f"task_folder = {folder}  # change this when you move the data", "folder"),
-    ]
+    cells = [part_cell("## The data", "data"), plain_cell(folder_code(data), "folder")]
     preparation = data.preparation()
     if preparation:
         if data.leaves_rows_out:
@@ -170,6 +166,16 @@ def _data_cells(run: Run, data: TaskData) -> list[NotebookNode]:
         sizes = "{len(train):,} rows to learn from"
     lines += [f'print(f"{sizes}, {{train.shape[1]}} columns")', "train.head()"]
     return [*cells, plain_cell("\n".join(lines), "look")]
+
+
+def folder_code(data: TaskData) -> str:
+    """Source of ``task_folder``. A notebook that is moved with its data finds them beside it."""
+    return f"""\
+from pathlib import Path
+
+task_folder = {literal(str(data.folder))}  # change this when you move the data
+if not {data.is_there}:
+    task_folder = "."  # they were moved, so they should lie beside this notebook"""
 
 
 def parameters_cell(data: TaskData) -> NotebookNode:

@@ -53,6 +53,13 @@ class TaskData:
         return TableFile(path, self.staged[parameter], frame)
 
     @property
+    def is_there(self) -> str:
+        """Source that tells whether the data lies in ``task_folder``."""
+        if self.train is None:
+            return "Path(task_folder).is_dir()"
+        return f"Path(task_folder, {literal(self.train.path.name)}).is_file()"
+
+    @property
     def leaves_rows_out(self) -> bool:
         """Whether rows of train are sealed or have no target, so that no fit may use them."""
         return bool((self.run.validation.fold_of >= SEALED).any())

@@ -15,11 +15,13 @@ from mlestar_jupyter.events import Event
 from mlestar_jupyter.notebook.cells import (
     candidate_cells,
     cards_words,
+    in_branch,
     score_words,
-    study_words,
     text_cell,
+    verdict_words,
 )
 from mlestar_jupyter.notebook.markdown import code, escape, quote, signed, table
+from mlestar_jupyter.notebook.study import study_cells
 from mlestar_jupyter.notebook.writing import write_whole
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
@@ -128,19 +130,12 @@ class RunNotebook:
                 self._say(f"### Models that were found\n\n{cards_words(data['cards'])}", key)
             case "candidate_judged":
                 self._candidate_judged(data["id"])
-            case "incumbent_changed":
-                best = ", **the best so far**" if data["best"] else ""
-                words = f"accepted{self._in_branch(data)}{best}: {escape(data['reason'])}"
-                self._verdict(data["id"], f"✔ {words}", key)
-            case "plan_lost":
-                words = f"rejected{self._in_branch(data)}: {escape(data['reason'])}"
-                self._verdict(data["id"], f"✘ {words}", key)
+            case "incumbent_changed" | "plan_lost" | "undone":
+                self._verdict(data["id"], verdict_words(self.run, event) or "", key)
             case "ablation_measured":
-                heading = f"### Ablation study of {data['candidate']}{self._in_branch(data)}"
-                words = study_words(self.run, data)
-                self._say(f"{heading}\n\n{words}", key, candidate=data["candidate"])
+                self._put(*study_cells(self.run, event))
             case "target_chosen":
-                heading = f"### Target block {code(data['block'])}{self._in_branch(data)}"
+                heading = f"### Target block {code(data['block'])}{in_branch(self.run, data)}"
                 reason = escape(data.get("reason", ""))
                 self._say(f"{heading}\n\n{reason}\n\n{quote(data['plan'])}", key)
             case "submission_written":
@@ -191,10 +186,3 @@ class RunNotebook:
         )
         words = f"{candidate.id}, {score_words(self.run, candidate)}, fitted on all rows: {where}"
         self._say(f"### Submission\n\n{words} ({format_seconds(data['seconds'])})", key)
-
-    def _in_branch(self, data: Mapping[str, Any]) -> str:
-        """Which branch it was in, counted from 1; nothing to say when there is only one."""
-        branch = data.get("branch")
-        if branch is None or (branch >= 0 and self.run.settings.solutions == 1):
-            return ""
-        return " among the ensembles" if branch < 0 else f" in branch {branch + 1}"

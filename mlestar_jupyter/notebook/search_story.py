@@ -14,7 +14,8 @@ from mlestar_jupyter.notebook.cells import (
     study_words,
 )
 from mlestar_jupyter.notebook.charts import gains_chart, progress_chart
-from mlestar_jupyter.notebook.markdown import escape, one_line, signed, table
+from mlestar_jupyter.notebook.markdown import escape, signed, table
+from mlestar_jupyter.notebook.study import study_gains
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
 from mlestar_jupyter.settings import format_seconds
@@ -58,13 +59,7 @@ def matters_cells(run: Run) -> list[NotebookNode]:
     studies = [s for s in run.state.studies if s["results"]]
     if not studies:
         return []
-    gains: dict[str, float] = {}
-    for study in studies:
-        for result in study["results"]:
-            if result["gain"] is not None:
-                name = one_line(f"{result['block']}: {result['change']}", 56)
-                name = f"{name} ({study['candidate']})" if name in gains else name
-                gains[name] = float(result["gain"])
+    gains = study_gains(studies)
     largest = sorted(gains.items(), key=lambda pair: -abs(pair[1]))[:LARGEST]
     words = (
         "In an ablation study one block of a solution is changed and everything else stays. "

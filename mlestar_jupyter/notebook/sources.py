@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 
 from mlestar_jupyter.notebook.markdown import code, escape, link, table
@@ -31,23 +32,33 @@ def sources_words(run: Run, solution: Solution) -> str:
 
 def package_rows(solution: Solution) -> list[list[str]]:
     """Name, version and licence of each package that the solution imports."""
+    versions = package_versions(imported_modules(solution))
+    return [[escape(n), escape(v), escape(licence_of(n))] for n, v in versions.items()]
+
+
+def package_versions(modules: Iterable[str]) -> dict[str, str]:
+    """The installed packages that these modules belong to, and their versions, by name."""
     installed = metadata.packages_distributions()
-    names = {name for module in imported_modules(solution) for name in installed.get(module, ())}
-    rows = []
+    names = {name for module in modules for name in installed.get(module, ())}
+    versions = {}
     for name in sorted(names, key=str.lower):
         try:
-            version, licence = metadata.version(name), licence_of(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-        rows.append([escape(name), escape(version), escape(licence)])
-    return rows
+    return versions
 
 
 def imported_modules(solution: Solution) -> set[str]:
     """The modules that the blocks import, by their first name, without the standard library."""
+    return modules_in(block.source for block in solution.blocks)
+
+
+def modules_in(sources: Iterable[str]) -> set[str]:
+    """The modules that these cells import, by their first name, without the standard library."""
     found: set[str] = set()
-    for block in solution.blocks:
-        lines = [x for x in block.source.split("\n") if not x.lstrip().startswith(("%", "!"))]
+    for source in sources:
+        lines = [x for x in source.split("\n") if not x.lstrip().startswith(("%", "!"))]
         try:
             tree = ast.parse("\n".join(lines))
         except (SyntaxError, ValueError):
@@ -73,13 +84,18 @@ def licence_of(distribution: str) -> str:
     return first[0][:80] if first else "see the package"
 
 
-def fingerprint_rows(run: Run) -> list[list[str]]:
-    """File and SHA-256, as they were frozen when the run began; one line for a whole folder."""
+def frozen_fingerprints(run: Run) -> dict[str, str]:
+    """SHA-256 of each file of the task, as they were frozen when the run began."""
     try:
         frozen = json.loads((run.folder / "task.json").read_text(encoding="utf-8"))
-        prints = dict(frozen["fingerprints"])
+        return dict(frozen["fingerprints"])
     except (OSError, ValueError, KeyError):
-        prints = run.task.source.fingerprints()
+        return run.task.source.fingerprints()
+
+
+def fingerprint_rows(run: Run) -> list[list[str]]:
+    """File and SHA-256, as they were frozen when the run began; one line for a whole folder."""
+    prints = frozen_fingerprints(run)
     folders: dict[str, list[str]] = {}
     rows = []
     for name, digest in prints.items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +20,10 @@ from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.notebook import run_notebook
+from mlestar_jupyter.notebook import study as study_module
 from mlestar_jupyter.notebook.cells import candidate_cells
 from mlestar_jupyter.notebook.run_notebook import RunNotebook
+from mlestar_jupyter.notebook.study import study_cells
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
@@ -211,6 +216,58 @@ def test_an_ablation_study_is_a_table_with_the_largest_gain_first(run: Run) -> N
     assert places == sorted(places)
     assert "+20" in told
     assert "failed" in told
+
+
+def study(run: Run, *gains: float | None) -> Event:
+    results = [
+        {"block": "model", "change": f"variant {n} of $x$", "candidate": f"{n + 2:04d}",
+         "score": None if gain is None else 60.0 + gain, "gain": gain, "seconds": 3.0}
+        for n, gain in enumerate(gains)
+    ]  # fmt: skip
+    return run.emit("ablation_measured", candidate="0001", branch=0, results=results, summary="So.")
+
+
+def test_a_study_has_bars_that_are_drawn_already_below_its_table(run: Run) -> None:
+    notebook = story(run)
+    judged(run)
+    event = study(run, 20.0, -1.0, None, 0.0)
+    notebook.flush()
+    heading, chart = read(run).cells[-2:]
+    assert heading.source.startswith("### Ablation study of 0001")
+    assert chart.metadata.mlestar == {"run": "first", "candidate": "0001", "chart": "gains"}
+    assert chart.metadata.jupyter.source_hidden
+    (output,) = chart.outputs
+    image = base64.b64decode(output.data["image/png"])
+    assert image.startswith(b"\x89PNG")
+    assert int.from_bytes(image[16:20]) == 2 * output.metadata["image/png"]["width"]
+    bars = output.data["text/plain"].splitlines()
+    assert [line.split()[-2:] for line in bars[:1]] == [["+20", "█" * 24]]
+    assert bars[1].endswith("±0")
+    assert bars[2].endswith("−1  ░")
+    assert [c.id for c in study_cells(run, event)] == [heading.id, chart.id]
+    assert "block" not in chart.metadata.mlestar  # it is no part of a solution
+
+
+def test_the_source_of_the_bars_draws_what_is_shown(run: Run, tmp_path: Path) -> None:
+    judged(run)
+    chart = study_cells(run, study(run, 20.0, 1.0))[-1]
+    code = f"import matplotlib; matplotlib.use('Agg')\n{chart.source}\nprint(len(ax.patches))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "2", done.stderr
+
+
+def test_a_study_without_a_gain_or_that_cannot_be_drawn_is_its_table(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(run)
+    assert len(study_cells(run, study(run, None))) == 1
+
+    def broken(source: str) -> None:
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr(study_module, "_draw", broken)
+    (table,) = study_cells(run, study(run, 3.0))
+    assert "+3" in table.source
 
 
 def test_the_end_is_told(run: Run) -> None:

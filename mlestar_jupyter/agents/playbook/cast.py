@@ -10,6 +10,7 @@ from mlestar_jupyter.agents.playbook import (
     choosing,
     ensembles,
     facts,
+    own_models,
     planning,
     repairs,
     steps,
@@ -45,12 +46,13 @@ class Playbook:
         return [catalogue.card(entry, read) for entry in catalogue.suited(read)[:count]]
 
     def initialize(self, brief: Brief, card: ModelCard) -> Solution:
-        """Blocks load, join, features, model and predict for the card's model."""
-        entry = catalogue.BY_NAME.get(card.name)
-        if entry is None or not entry.is_installed:
-            known = ", ".join(e.name for e in catalogue.ENTRIES if e.is_installed)
-            raise ReplyError(f"the playbook has no model {card.name!r} here; it has {known}")
-        return assembly.first_solution(facts.read(brief), entry)
+        """Blocks load, join, features, model and predict for a model of ours or of a person's."""
+        if brief.task.is_self_scored:
+            raise ReplyError("the playbook cannot begin where a notebook scores itself; use --from")
+        read = facts.read(brief)
+        entry = own_models.entry_of(card)
+        first = assembly.first_solution(read, entry)
+        return first if entry in catalogue.ENTRIES else Solution(first.blocks, card.name)
 
     def merge(self, brief: Brief, base: Solution, other: Solution) -> Solution:
         """The base's blocks, the other's model beside its own, and a blend of both."""
@@ -87,14 +89,33 @@ class Playbook:
     def plan(
         self, brief: Brief, solution: Solution, target: Target, attempts: Sequence[Attempt]
     ) -> str | None:
-        """The most promising new plan, given the gains and losses of those tried."""
-        found = planning.plans(facts.read(brief), solution, target.block)
+        """What a person suggested for the block, then the most promising new plan.
+
+        Suggestions are given in the person's words; ``code`` understands them.
+        """
+        read = facts.read(brief)
+        tried = {target.plan, *(attempt.plan for attempt in attempts)}
+        for words in brief.suggestions:
+            is_new = words not in tried
+            if is_new and suggestions.understood(words, read, solution, target.block):
+                return words
+        found = planning.plans(read, solution, target.block)
         return planning.next_plan(found, target.plan, attempts)
+
+    def understands(self, brief: Brief, solution: Solution, words: str) -> str:
+        """What a suggestion is understood as, for this solution: ``BLOCK: PLAN``.
+
+        No role of the paper: it answers the user who suggests. ReplyError says, in one line, why
+        the words cannot be followed, or what could be suggested instead.
+        """
+        reading = suggestions.best(words, facts.read(brief), solution)
+        return f"{reading.block}: {reading.plan}"
 
     def code(self, brief: Brief, solution: Solution, target: Target, plan: str) -> str:
         """The block after the steps of the plan; a person's words are understood first."""
         read, source = facts.read(brief), solution.source(target.block)
-        return steps.apply(suggestions.as_plan(plan, source, read), source, read)
+        known = suggestions.as_plan(plan, read, solution, target.block)
+        return steps.apply(known, source, read)
 
     def plan_ensemble(
         self, brief: Brief, solutions: Sequence[Candidate], attempts: Sequence[Attempt]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -168,6 +169,54 @@ ENTRIES = (
     ),
 )  # fmt: skip
 BY_NAME = {entry.name: entry for entry in ENTRIES}
+#: What else people call them, in words as ``_plain`` writes them.
+_CALLED = {
+    "lightgbm": r"lgbm?|light ?gbm?",
+    "catboost": r"cat ?boost",
+    "xgboost": r"xgb|xg ?boost|extreme gradient boosting",
+    "extra_trees": r"extra ?trees?|extremely randomi[sz]ed trees",
+    "linear": r"linear(?: model| regression)?|ridge|logistic(?: regression)?|logreg",
+    "hist_boosting": r"(?:hist(?:ogram)? )?gradient boost(?:ing|ed trees)|hist(?:ogram)? ?boosting",
+    "random_forest": r"random ?forests?",
+    "mlp": r"mlp|(?:deep )?neural net(?:work)?s?|(?:multi ?layer )?perceptron",
+    "svm": r"svm|svc|svr|support vectors?(?: machines?)?",
+    "neighbours": r"k ?nn|(?:k )?nearest ?neighbou?rs?|k ?neighbou?rs",
+    "naive_bayes": r"naive ?bayes|(?:multinomial )?nb",
+    "text_linear": r"text linear",
+    "letters_linear": r"letters linear",
+}
+_SUFFIX = re.compile(r" (?:classifier|regressor|classification|regression|model|machine)s?$")
+
+
+def _plain(words: str) -> str:
+    """Words in lower case, with spaces between the words of ``CamelCase`` and snake_case."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", words)
+    return " ".join(re.sub(r"[_\-]", " ", apart).lower().split())
+
+
+def find(name: str) -> Entry | None:
+    """The entry that a card's name means ("Random Forest", "XGBClassifier"); None if none does."""
+    words = _plain(name)
+    for entry in ENTRIES:
+        wanted = rf"{entry.name.replace('_', ' ')}|{_CALLED[entry.name]}"
+        if re.fullmatch(wanted, words) or re.fullmatch(wanted, _SUFFIX.sub("", words)):
+            return entry
+    return None
+
+
+def mentioned(words: str) -> list[Entry]:
+    """The entries that a person's words name, in their order."""
+    text = _plain(words)
+    found: list[tuple[int, int, Entry]] = []
+    for entry in ENTRIES:
+        pattern = rf"\b(?:{entry.name.replace('_', ' ')}|{_CALLED[entry.name]})\b"
+        found += [(m.start(), m.end(), entry) for m in re.finditer(pattern, text)]
+    found.sort(key=lambda one: one[0] - one[1])
+    kept: list[tuple[int, int, Entry]] = []
+    for start, end, entry in found:
+        if all(end <= begin or stop <= start for begin, stop, _ in kept):
+            kept.append((start, end, entry))
+    return list(dict.fromkeys(entry for _, _, entry in sorted(kept, key=lambda one: one[0])))
 
 
 def suited(facts: Facts) -> list[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlestar_jupyter.agents.playbook import literals, sections, steps
+from mlestar_jupyter.agents.playbook import literals, sections, steps, suggestions
 from mlestar_jupyter.agents.playbook.assembly import is_ours, model_names
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.features import FEATURES
@@ -80,8 +80,15 @@ def extract(
 ) -> Target | None:
     """The block whose change mattered most, of those for which there is something to try.
 
-    A variant that was better than the solution is taken over at once: it is measured already.
+    What a person suggested goes first. A variant that was better than the solution is taken over
+    at once: it is measured already.
     """
+    for words in facts.brief.suggestions:
+        try:
+            reading = suggestions.best(words, facts, solution)
+        except ReplyError:
+            continue  # they were told so when they said it
+        return Target(reading.block, words, f"you suggested it: {reading.plan}")
     harmful = [r for r in results if r.gain is not None and r.gain < 0]
     for result in sorted(harmful, key=lambda r: r.gain or 0):
         plan = f"leave out {result.ablation.change}"

@@ -26,15 +26,13 @@ def numbers(source: str) -> list[Literal]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return []
-    starts = _line_starts(source)
+    place = Places(source)
     found: list[Literal] = []
 
     def note(name: str, value: ast.expr) -> None:
         number = value.value if isinstance(value, ast.Constant) else None
         if isinstance(number, int | float) and not isinstance(number, bool):
-            begin = _offset(source, starts, value.lineno, value.col_offset)
-            end = _offset(source, starts, value.end_lineno or 0, value.end_col_offset or 0)
-            found.append(Literal(name, number, begin, end))
+            found.append(Literal(name, number, *place.of(value)))
 
     for part in ast.walk(tree):
         match part:
@@ -74,7 +72,7 @@ def without_keywords(source: str, names: frozenset[str]) -> str:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return source
-    starts = _line_starts(source)
+    place = Places(source)
     spans = []
     for part in ast.walk(tree):
         if not isinstance(part, ast.Call):
@@ -84,9 +82,7 @@ def without_keywords(source: str, names: frozenset[str]) -> str:
                 keyword.value.value, int | float
             )
             if keyword.arg in names and number:
-                begin = _offset(source, starts, keyword.lineno, keyword.col_offset)
-                end = _offset(source, starts, keyword.end_lineno or 0, keyword.end_col_offset or 0)
-                spans.append(_with_comma(source, begin, end))
+                spans.append(_with_comma(source, *place.of(keyword)))
     for begin, end in sorted(spans, reverse=True):
         source = source[:begin] + source[end:]
     return source
@@ -106,15 +102,19 @@ def _with_comma(source: str, begin: int, end: int) -> tuple[int, int]:
     return begin, end
 
 
-def _line_starts(source: str) -> list[int]:
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    return starts
+class Places:
+    """Where the parts of a syntax tree stand in the text (a tree counts lines and bytes)."""
 
+    def __init__(self, source: str) -> None:
+        self._lines = source.split("\n")
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
 
-def _offset(source: str, starts: list[int], line: int, column: int) -> int:
-    """A place of a syntax tree (its columns count bytes) as a place in the text."""
-    begin = starts[line - 1]
-    text = source[begin : starts[line]] if line < len(starts) else source[begin:]
-    return begin + len(text.encode()[:column].decode())
+    def of(self, part: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
+        """The first place of a part, and the first one behind it."""
+        begin = self._place(part.lineno, part.col_offset)
+        return begin, self._place(part.end_lineno or 0, part.end_col_offset or 0)
+
+    def _place(self, line: int, column: int) -> int:
+        return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode())

@@ -121,6 +121,8 @@ def _mend_model(facts: Facts, solution: Solution, block: str, _: Failure) -> Sol
     later = FALLBACKS[FALLBACKS.index(names[-1]) + 1 :] if names[-1] in FALLBACKS else FALLBACKS
     if len(elsewhere) > len(names):
         return solution.replace(block, f"# Left out: {' and '.join(names)} failed here.")
+    if any(name not in BY_NAME for name in names):
+        return None  # a person's own model alone: another one would not be what was asked for
     for name in later:
         entry = BY_NAME[name]
         if entry.is_installed and name not in elsewhere and not _is_sparse(solution):
@@ -162,7 +164,7 @@ def _frames(source: str) -> tuple[str, list[str]] | None:
     fitted, predicted = [], []
     for part in ast.walk(tree):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.args:
-            names = [n.id for n in ast.walk(part.args[0]) if isinstance(n, ast.Name)]
+            names = _base(part.args[0])
             if part.func.attr in ("fit", "fit_transform"):
                 fitted += names[:1]
             elif part.func.attr in ("predict", "predict_proba", "decision_function", "transform"):
@@ -182,3 +184,10 @@ def _frames(source: str) -> tuple[str, list[str]] | None:
     if not others and re.search(r"\bX_test\b", source):
         others = ["X_test"]
     return fitted[0], others
+
+
+def _base(part: ast.expr) -> list[str]:
+    """The name of the table of which an expression such as ``X.iloc[check]`` takes a part."""
+    while isinstance(part, ast.Attribute | ast.Subscript | ast.Call):
+        part = part.func if isinstance(part, ast.Call) else part.value
+    return [part.id] if isinstance(part, ast.Name) else []

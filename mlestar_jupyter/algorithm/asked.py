@@ -1,0 +1,115 @@
+"""What a user asks for beside the loops: a solution of their own, a merge, a model, a correction.
+
+Each is judged like any other candidate, and replaces the incumbent only if it is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
+from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.candidate import Candidate, Failure, Proposal
+from mlestar_jupyter.errors import BudgetError, MlestarError
+from mlestar_jupyter.interfaces import ModelCard
+from mlestar_jupyter.run import Run
+from mlestar_jupyter.solution import Block, Solution
+
+
+def offer(context: Context, proposal: Proposal) -> Candidate:
+    """Judge a proposal that the user waits for; it becomes the incumbent if it is accepted."""
+    try:
+        candidate = context.judge(proposal, is_asked=True)
+    except Stopped:
+        raise
+    except OutOfTime:
+        raise BudgetError("no time is left for it; give more, for example --time 5m") from None
+    run = context.run
+    branch = proposal.branch
+    incumbent = run.state.candidates.get(run.state.incumbents.get(branch, ""))
+    decision = decide(run, candidate, incumbent)
+    if decision.accepted:
+        replace_incumbent(run, branch, candidate, decision.reason)
+    elif incumbent is None or candidate.id != incumbent.id:
+        run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
+    return candidate
+
+
+def adopt(context: Context, base: Candidate, sources: Mapping[str, str]) -> Candidate:
+    """Judge the user's own blocks in the place of those of ``base``.
+
+    Names that ``base`` has not are new blocks, put before its last one, which writes the
+    predictions. MlestarError when nothing was changed.
+    """
+    blocks = [Block(b.name, sources.get(b.name, b.source)) for b in base.solution.blocks]
+    new = [Block(n, source) for n, source in sources.items() if n not in base.solution.names]
+    blocks[-1:-1] = new
+    solution = Solution(tuple(blocks), f"{base.solution.title} (edited by you)")
+    solution.check_compiles()
+    changed = solution.changed(base.solution)
+    if solution.key == base.solution.key or not changed:
+        raise MlestarError(f"nothing differs from {base.id}; edit a cell and adopt it again")
+    block = changed[0] if len(changed) == 1 else None
+    plan = f"adopted from you: {', '.join(changed)}"
+    branch = base.branch
+    return offer(context, Proposal("adopt", solution, plan, (base.id,), block, branch))
+
+
+def merge_two(context: Context, base: Candidate, other: Candidate) -> Candidate:
+    """Merge one candidate into another (Algorithm 1, one step of its loop)."""
+    merged = context.agents.merge(context.brief(base.branch), base.solution, other.solution)
+    plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
+    parents = (base.id, other.id)
+    return offer(context, Proposal("merge", merged, plan, parents, branch=base.branch))
+
+
+def try_card(context: Context, card: ModelCard) -> Candidate:
+    """Write down a model card of the user's own, and judge a solution with its model."""
+    solution = context.agents.initialize(context.brief(), card)
+    run = context.run
+    if asdict(card) not in run.state.own_cards:
+        run.emit("card_added", card=asdict(card))
+    branch = run.best.branch if run.best is not None else 0
+    plan = f"{card.name}: {card.reason}" if card.reason else card.name
+    return offer(context, Proposal("initialize", solution, plan, branch=branch))
+
+
+def search_more(context: Context, count: int) -> list[Candidate]:
+    """Judge up to so many models that were not tried yet (section 3.1 once more)."""
+    run, brief = context.run, context.brief()
+    tried = {card["name"] for card in (*run.state.cards, *run.state.own_cards)}
+    cards = context.agents.retrieve(brief, len(tried) + count)
+    new = [card for card in cards if card.name not in tried][:count]
+    if not new:
+        names = ", ".join(sorted(tried))
+        raise MlestarError(f"no further model is known for this task; tried were {names}")
+    return [try_card(context, card) for card in new]
+
+
+def debug_again(context: Context, candidate: Candidate) -> Candidate:
+    """Give a candidate that failed to the debugger once more, and judge what it makes of it."""
+    if candidate.score is not None:
+        raise MlestarError(f"{candidate.id} ran without an error; there is nothing to debug")
+    failure = _failure(context.run, candidate)
+    corrected = context.agents.debug(context.brief(candidate.branch), candidate.solution, failure)
+    if corrected is None or corrected.key == candidate.solution.key:
+        raise MlestarError(f"the debugger has no correction for {candidate.id}: {candidate.reason}")
+    plan = f"mend {candidate.id}: {candidate.reason}"
+    parents = (candidate.id, *candidate.parents)
+    block = candidate.block
+    return offer(context, Proposal("debug", corrected, plan, parents, block, candidate.branch))
+
+
+def _failure(run: Run, candidate: Candidate) -> Failure:
+    """Why a candidate failed: the error of its last execution, or what its judgement says."""
+    if candidate.status == "invalid_predictions":
+        last = candidate.solution.names[-1]
+        return Failure(last, "InvalidPredictions", candidate.reason.split("Predictions: ")[-1])
+    for event in reversed(run.events):
+        is_ours = event.kind == "candidate_executed" and event.data["id"] == candidate.id
+        if is_ours and event.data.get("failure"):
+            return Failure(**event.data["failure"])
+    return Failure(candidate.block or "", candidate.status, candidate.reason)

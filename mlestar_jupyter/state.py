@@ -1,0 +1,163 @@
+"""The state of a run: what the events of its journal add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlestar_jupyter.candidate import Candidate, Finding
+from mlestar_jupyter.events import Event
+from mlestar_jupyter.score import Score
+from mlestar_jupyter.settings import Settings
+from mlestar_jupyter.solution import Solution
+
+
+@dataclass
+class State:
+    """What the events add up to. It changes only by ``apply``."""
+
+    settings: Settings = field(default_factory=Settings)
+    began_with: Settings = field(default_factory=Settings)
+    stage: str = ""
+    elapsed: float = 0.0
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    proposed: dict[str, str] = field(default_factory=dict)  # key of a solution -> candidate id
+    incumbents: dict[int, str] = field(default_factory=dict)  # branch -> candidate id
+    best: str | None = None
+    studies: list[dict[str, Any]] = field(default_factory=list)
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    cards: list[dict[str, Any]] = field(default_factory=list)
+    submission: dict[str, Any] | None = None
+    finished: dict[str, Any] | None = None
+    unsealed: dict[str, Any] | None = None
+    ended: str = ""
+    # What the user has said (steering), and how far it was taken up.
+    pins: list[dict[str, Any]] = field(default_factory=list)
+    suggestions: list[dict[str, Any]] = field(default_factory=list)
+    own_cards: list[dict[str, Any]] = field(default_factory=list)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)  # outer steps by key
+    waiting: list[dict[str, Any]] = field(default_factory=list)  # step mode: what was found
+    paused: bool = False
+    rejected: set[str] = field(default_factory=set)  # undone by the user, never to come back
+    accepted: list[tuple[int, str, bool]] = field(default_factory=list)  # branch, id, is best
+
+    @property
+    def pinned(self) -> str | None:
+        """The block that the user has pinned and that no outer step has taken up yet."""
+        pin = self.pins[-1] if self.pins else None
+        if pin is None or any(step["pin_seq"] == pin["seq"] for step in self.steps.values()):
+            return None
+        block: str | None = pin["block"]
+        return block
+
+    def pin_of(self, branch: int) -> dict[str, Any] | None:
+        """The user's last pin, unless a step of this branch has taken it up before."""
+        pin = self.pins[-1] if self.pins else None
+        if pin is None or pin["block"] is None:
+            return None
+        taken = {step["pin_seq"] for step in self.steps.values() if step["branch"] == branch}
+        return None if pin["seq"] in taken else pin
+
+    def suggestions_of(self, branch: int) -> list[dict[str, Any]]:
+        """What the user has suggested and no step of this branch has taken up yet."""
+        of_branch = [step for step in self.steps.values() if step["branch"] == branch]
+        taken = {seq for step in of_branch for seq in step["suggestion_seqs"]}
+        return [s for s in self.suggestions if s["seq"] not in taken]
+
+    def was_accepted(self, branch: int, candidate: str) -> bool:
+        """Whether a candidate became the incumbent of this branch at some time."""
+        return any(b == branch and c == candidate for b, c, _ in self.accepted)
+
+    def best_before(self) -> str | None:
+        """The best of the run before the present one, leaving out what was rejected."""
+        bests = [c for _, c, is_best in self.accepted if is_best and c not in self.rejected]
+        earlier = [c for c in bests if c != self.best]
+        return earlier[-1] if earlier else None
+
+    def apply(self, event: Event, read_solution: Callable[[str], Solution]) -> None:
+        """Take one event into account."""
+        data = event.data
+        self.elapsed = max(self.elapsed, event.elapsed)
+        match event.kind:
+            case "run_started":
+                self.settings = self.began_with = Settings.from_json(data["settings"])
+            case "settings_changed":
+                self.settings = Settings.from_json(data["settings"])
+            case "session_started":
+                self.ended, self.paused, self.waiting = "", False, []
+            case "stage_started":
+                self.stage = data["stage"]
+            case "cards_retrieved":
+                self.cards = data["cards"]
+            case "candidate_proposed":
+                self.proposed[data["key"]] = data["id"]
+            case "candidate_judged":
+                candidate = _candidate(data, read_solution)
+                self.candidates[candidate.id] = candidate
+                self.proposed[candidate.solution.key] = candidate.id
+            case "ablation_measured":
+                self.studies.append(dict(data))
+            case "target_chosen":
+                self.targets.append(dict(data))
+            case "incumbent_changed":
+                self.incumbents[data["branch"]] = data["id"]
+                self.rejected.discard(data["id"])
+                self.accepted.append((data["branch"], data["id"], data["best"]))
+                if data["best"]:
+                    self.best = data["id"]
+            case "submission_written":
+                self.submission = dict(data)
+            case "finished_notebook_written":
+                self.finished = dict(data)
+            case "unsealed":
+                self.unsealed = dict(data)
+            case "run_finished":
+                self.ended = data["reason"]
+                self.paused, self.waiting = False, []
+            case _:
+                self._apply_steering(event)
+
+    def _apply_steering(self, event: Event) -> None:
+        data = event.data
+        match event.kind:
+            case "block_pinned":
+                self.pins.append({"seq": event.seq, "block": data["block"]})
+            case "suggestion_added":
+                self.suggestions.append({"seq": event.seq, "text": data["text"]})
+            case "card_added":
+                self.own_cards.append(dict(data["card"]))
+            case "step_begun":
+                self.steps[data["key"]] = dict(data)
+                self.waiting = []
+            case "step_waiting":
+                self.waiting = list(data["reports"])
+            case "paused":
+                self.paused = True
+            case "resumed":
+                self.paused, self.waiting = False, []
+            case "undone":
+                self._undo(data["id"], data["to"])
+            case _:
+                pass
+
+    def _undo(self, candidate: str, best: str) -> None:
+        """Take a candidate out of the run's and of all branches' places."""
+        self.rejected.add(candidate)
+        self.best = best
+        for branch, incumbent in list(self.incumbents.items()):
+            if incumbent in self.rejected:
+                left = [c for b, c, _ in self.accepted if b == branch and c not in self.rejected]
+                self.incumbents[branch] = left[-1] if left else best
+
+
+def _candidate(data: Any, read_solution: Callable[[str], Solution]) -> Candidate:
+    score = None if data["score"] is None else Score.from_json(data["score"])
+    findings: Iterable[dict[str, Any]] = data["findings"]
+    return Candidate(
+        id=data["id"], stage=data["stage"], solution=read_solution(data["id"]), plan=data["plan"],
+        parents=tuple(data["parents"]), block=data["block"], branch=data["branch"],
+        status=data["status"], score=score, seconds=data["seconds"], slowest=data["slowest"],
+        reason=data["reason"], debug_rounds=data["debug_rounds"],
+        findings=tuple(Finding(**finding) for finding in findings),
+    )  # fmt: skip
