@@ -84,7 +84,9 @@ class Context:
             known = self.run.find(key)
             if known is not None:
                 return known
-            self.budget.check(proposal.stage, self.expected(proposal))
+            # Stages have shares of the time only once there is something to go on with.
+            stage = proposal.stage if self.run.best or self.run.scored else "first"
+            self.budget.check(stage, self.expected(proposal))
             candidate = self.run.propose(proposal)
             return _Judgement(self, proposal, candidate).reach()
 

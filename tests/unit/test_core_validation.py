@@ -359,6 +359,16 @@ def test_a_column_without_a_name_is_staged(build, diabetes, tmp_path):
         assert "progression" in read(folder / str(names["train_path"])).columns
 
 
+def test_a_test_with_the_targets_column_is_staged_without_it(build, diabetes, tmp_path):
+    train, test, sample = diabetes
+    folder = build(train, test.assign(progression=None), sample)
+    task = from_folder(folder, Overrides(target="progression"))
+    staging, _ = staged(task, tmp_path)
+    for purpose in ("all", 1):
+        columns = pd.read_csv(staging.stage(purpose) / "test.csv").columns
+        assert list(columns) == list(test.columns)
+
+
 def test_rows_with_too_few_values_are_staged(build, tmp_path):
     rows = [f"{n},{n % 3},{n * 1.5},note" if n % 4 else f"{n},{n % 3},{n * 1.5}" for n in range(40)]
     task = from_folder(build("id,a,y,b\n" + "\n".join(rows), "id,a,b\n90,1\n91,2,x\n"))
