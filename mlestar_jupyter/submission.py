@@ -1,4 +1,4 @@
-"""The submission: checked against the sample, with ids and labels as the task's files write them."""
+"""The submission: checked against the sample, ids and labels as the task's files have them."""
 
 from __future__ import annotations
 
