@@ -12,7 +12,7 @@ from typing import Any
 _BEGAN = time.monotonic()  # the user's clock starts before the heavy imports
 
 from mlestar_jupyter._version import __version__  # noqa: E402
-from mlestar_jupyter.errors import MlestarError  # noqa: E402
+from mlestar_jupyter.errors import BudgetError, MlestarError  # noqa: E402
 from mlestar_jupyter.events import Event  # noqa: E402
 from mlestar_jupyter.options import (  # noqa: E402
     Parser,
@@ -25,7 +25,7 @@ from mlestar_jupyter.options import (  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run the command line and give its exit code: 0 done, 1 out of time, 2 bad input, 130 ^C."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         arguments = build_parser().parse_args(argv)
@@ -33,11 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except MlestarError as error:
         print(f"mlestar: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, BudgetError) else 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        where = error.filename or "a file"
+        print(f"mlestar: cannot use {where}: {error.strerror}; check the path", file=sys.stderr)
+        return 2
 
 
 def build_parser() -> Parser:
@@ -175,7 +179,9 @@ def _unseal(arguments: Any) -> int:
 def _demo(arguments: Any) -> int:
     from mlestar_jupyter.api import new_folder
     from mlestar_jupyter.demo import write_demo_task
+    from mlestar_jupyter.settings import Settings
 
+    Settings(seconds=arguments.time)  # said before anything is written
     task = write_demo_task(arguments.out / "task")
     print(f"the demo's task lies in {task}")
     out = new_folder("run", arguments.out)

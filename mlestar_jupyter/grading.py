@@ -46,13 +46,6 @@ def grade(task: Task, rows: Array, predictions: Path) -> Graded:
     return Graded(actual, predicted, value)
 
 
-def check_submission(task: Task, submission: Path) -> None:
-    """Check a submission against the sample: columns, rows, ids, finite values."""
-    assert task.test is not None
-    ids = task.test[task.id_column] if task.id_column in task.test.columns else None
-    code_predictions(task, read_predictions(task, submission, ids, len(task.test)))
-
-
 def read_predictions(task: Task, path: Path, ids: pd.Series | None, rows: int) -> pd.DataFrame:
     """The predictions in the order of ``ids`` (or by position). InvalidPredictions if unusable."""
     import pandas as pd
@@ -77,8 +70,8 @@ def read_predictions(task: Task, path: Path, ids: pd.Series | None, rows: int) -
 
 
 def _align(frame: pd.DataFrame, column: str, ids: pd.Series) -> pd.DataFrame:
-    wanted = _texts(ids)
-    found = _texts(frame[column])
+    wanted = as_texts(ids)
+    found = as_texts(frame[column])
     twice = found[found.duplicated()]
     if len(twice) and not wanted.duplicated().any():
         raise InvalidPredictions(f"{len(twice)} ids are predicted twice, e.g. {twice.iloc[0]!r}")
@@ -92,7 +85,7 @@ def _align(frame: pd.DataFrame, column: str, ids: pd.Series) -> pd.DataFrame:
     return frame.set_index(found).loc[list(wanted)].reset_index(drop=True)
 
 
-def _texts(values: pd.Series) -> pd.Series:
+def as_texts(values: pd.Series) -> pd.Series:
     """Ids as text, so that 7, 7.0 and "7" are one."""
     return values.astype(str).str.strip().str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
 
@@ -100,10 +93,10 @@ def _texts(values: pd.Series) -> pd.Series:
 def code_answers(task: Task, answers: pd.Series) -> Array:
     """Answers as the metric takes them: numbers, or class numbers (1 = the positive class)."""
     if task.metric.needs == "ranking":
-        return np.asarray(_texts(answers))
+        return np.asarray(as_texts(answers))
     if task.kind == "regression":
         return np.asarray(answers, dtype=float)
-    return _class_numbers(task, _texts(answers))
+    return _class_numbers(task, as_texts(answers))
 
 
 def code_predictions(task: Task, frame: pd.DataFrame) -> Array:
@@ -122,7 +115,7 @@ def code_predictions(task: Task, frame: pd.DataFrame) -> Array:
     if task.metric.needs == "ranking":
         return np.asarray(part[columns[0]].astype(str))
     if task.metric.needs == "label":
-        return _class_numbers(task, _texts(part[columns[0]]))
+        return _class_numbers(task, as_texts(part[columns[0]]))
     numbers = part.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     if not np.isfinite(numbers).all():
         raise InvalidPredictions("some predictions are no finite numbers")

@@ -18,7 +18,7 @@ from mlestar_jupyter.answers import (
 from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
 from mlestar_jupyter.metrics import Metric, from_function
 from mlestar_jupyter.split_rule import infer_split
-from mlestar_jupyter.tables import SUFFIXES, fingerprint, read_table, table_suffix
+from mlestar_jupyter.tables import SUFFIXES, fingerprint, flat, read_table, table_suffix
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def from_folder(folder: Path, overrides: Overrides | None = None, description: s
         return _self_scored(folder.name, told, source, overrides)
     if train is None:
         found = ", ".join(p.name for p in _tables(folder)) or "no table"
+        if any(p.is_dir() and p.name.split(".")[0].lower() == "train" for p in folder.iterdir()):
+            found += ", and train is a folder"
         raise TaskError(
             f"no train file in {folder} (found {found}); name it train.csv, "
             f"or use --self-scored for a task without a table of targets"
@@ -116,6 +118,8 @@ def understand(
     for label, frame, path in (("train", train, source.train), ("test", test, source.test)):
         if frame is not None and len(frame) == 0 and path is not None:
             raise TaskError(f"{path.name} has a header but no rows; put the {label} rows into it")
+    if overrides.greater_is_better is not None:
+        raise TaskError("--direction is for self-scored tasks; leave it out: a metric has its own")
     notes: list[str] = []
     target = _infer_target(train, test, sample, description, overrides, notes)
     id_column = _infer_id(train, test, sample, target, overrides)
@@ -147,6 +151,11 @@ def understand(
     task = dataclasses.replace(task, notes=tuple(notes), **split)
     # The tables are read: keep them, so that they are not read again.
     task.__dict__.update(train=train, test=test, sample=sample)
+    if not source.files and not any(train[c].nunique() > 1 for c in task.telling):
+        raise TaskError(
+            f"nothing in {(source.test or source.train).name} can tell {target!r}: "
+            f"it has no column beside the id that varies; add columns to learn from"
+        )
     return task
 
 
@@ -200,7 +209,7 @@ def _plain_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     plain.columns = [str(column) for column in plain.columns]
     if plain.columns.duplicated().any():
         raise TaskError(f"{name} has columns of one name; rename them")
-    return plain
+    return flat(plain)
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -274,7 +283,10 @@ def _infer_target(
             )
         return overrides.target
     if test is None:
-        raise TaskError(f"which column is the target? give --target, one of {short_list(columns)}")
+        raise TaskError(
+            f"which column is the target? there is no test to compare with; "
+            f"give --target, one of {short_list(columns)}"
+        )
     absent = [c for c in columns if c not in test.columns]
     if sample is not None:
         asked = [c for c in sample.columns if c not in test.columns]
@@ -298,7 +310,8 @@ def _infer_target(
         return str(told[0])
     if not absent:
         raise TaskError(
-            "the target is missing: train has no column that test lacks; add it to train"
+            "the target is missing: train has no column that test lacks; add it to train, "
+            "or name it with --target if test has it, too"
         )
     raise TaskError(
         f"several columns could be the target; give --target, one of {short_list(absent)}"

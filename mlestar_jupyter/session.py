@@ -17,7 +17,7 @@ from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.delivery import finish, write_finished
-from mlestar_jupyter.errors import BudgetError, MlestarError, SettingsError
+from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
 from mlestar_jupyter.inference import reopen
 from mlestar_jupyter.interfaces import Agents, Executor, ModelCard
@@ -216,13 +216,23 @@ class Session:
     def solve(self) -> Result:
         """The whole of it, search and delivery. KeyboardInterrupt stops softly and is raised."""
         try:
-            return self._in_background(lambda: self.deliver(pipeline.search(self.context)))
+            return self._in_background(lambda: self.deliver(self._search()))
         except KeyboardInterrupt:
             self.run.emit("run_finished", reason="stopped")
             raise
         except Stopped:
             self.run.emit("run_finished", reason="stopped")
             raise BudgetError(f"stopped; go on with `mlestar resume {self.run.folder}`") from None
+
+    def _search(self) -> Candidate:
+        """The best that a search finds, also if it breaks off because nothing can be executed."""
+        try:
+            return pipeline.search(self.context)
+        except ExecutionError as error:
+            if self.run.best is None:
+                raise
+            self.run.emit("note", text=f"the search broke off: {error}")
+            return self.run.best
 
     def deliver_best(self) -> Result:
         """Deliver the best candidate as it is now, for example after more refinement."""

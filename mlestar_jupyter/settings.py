@@ -49,6 +49,10 @@ class Settings:
                 raise SettingsError(f"{name} must not be negative, not {getattr(self, name)}")
         if self.seconds < 10:
             raise SettingsError(f"time must be at least 10s, not {self.seconds:g}s")
+        if self.candidate_seconds is not None and self.candidate_seconds < 5:
+            raise SettingsError(
+                f"candidate-time must be at least 5s, not {self.candidate_seconds:g}s"
+            )
         if self.acceptance is not None and not 0.5 <= self.acceptance < 1:
             raise SettingsError(f"acceptance must lie in [0.5, 1), not {self.acceptance}")
         if self.folds is not None and not 1 <= self.folds <= 9:

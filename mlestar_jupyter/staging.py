@@ -93,7 +93,8 @@ class Staging:
                 frame = task.train.iloc[rows]
             else:
                 every = np.arange(len(task.test))
-                self._table(source.test, task.test, every, list(task.test.columns), test)
+                # Without the target: some tests have its column, with nothing in it.
+                self._table(source.test, task.test, every, list(task.features), test)
                 frame = task.test
         else:
             rows = self.validation.held_rows(purpose)

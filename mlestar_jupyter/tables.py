@@ -89,7 +89,7 @@ def read_table(path: Path) -> pd.DataFrame:
             _check_header(text, DELIMITERS[suffix], path)
             frame = parse_csv(text, DELIMITERS[suffix])
         elif suffix in readers:
-            frame = readers[suffix]()
+            frame = flat(readers[suffix]())
         else:
             raise TaskError(f"{path.name} is no table we read; use one of {', '.join(SUFFIXES)}")
     except TaskError:
@@ -113,6 +113,38 @@ def parse_csv(text: str, delimiter: str) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(io.StringIO(text, newline=""), sep=delimiter, low_memory=False)
+
+
+def read_as_written(path: Path, column: str) -> pd.Series[str] | None:
+    """A column of a text table as it is written; None for other formats and for empty values."""
+    import pandas as pd
+
+    delimiter = DELIMITERS.get(table_suffix(path) or "")
+    if delimiter is None:
+        return None
+    text = io.StringIO(read_text(path), newline="")
+    frame = pd.read_csv(text, sep=delimiter, dtype=str, keep_default_na=False, usecols=[column])
+    return frame[column][frame[column] != ""]
+
+
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with lists and records inside of cells written as JSON: values are plain here."""
+    import numpy as np
+
+    nested = (list, tuple, dict, set, np.ndarray)
+    plain = frame.copy(deep=False)
+    for name in (n for n, kind in frame.dtypes.items() if getattr(kind, "char", "") == "O"):
+        holds = frame[name].map(lambda value: isinstance(value, nested))
+        if holds.any():
+            plain[name] = frame[name].where(~holds, frame[name][holds].map(_as_json))
+    return plain
+
+
+def _as_json(value: object) -> str:
+    def plain(inner: object) -> object:
+        return inner.tolist() if hasattr(inner, "tolist") else str(inner)
+
+    return json.dumps(sorted(value, key=str) if isinstance(value, set) else value, default=plain)
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:

@@ -117,17 +117,18 @@ class Task:
         """What the data is like. It looks at features, never at a sealed target."""
         if self.source.train is None:
             return Profile(0, 0, {})
-        features = [n for n in self.features if n != self.id_column or self._id_tells]
-        return make_profile(self.train, self.test, features, self.source.folder, self.source.files)
+        files = self.source.files
+        return make_profile(self.train, self.test, self.telling, self.source.folder, files)
 
     @property
-    def _id_tells(self) -> bool:
-        """Whether the id is more than a number: a date, a file name, a text."""
+    def telling(self) -> tuple[str, ...]:
+        """The features without an id that is only a number or a name: a date, a text stay."""
         from mlestar_jupyter.profile import profile_column
 
-        if self.id_column is None:
-            return False
-        return profile_column(self.train[self.id_column]).kind in ("date", "file", "text")
+        if self.id_column not in self.features:
+            return self.features
+        tells = profile_column(self.train[self.id_column]).kind in ("date", "file", "text")
+        return tuple(n for n in self.features if n != self.id_column or tells)
 
     @property
     def is_self_scored(self) -> bool:

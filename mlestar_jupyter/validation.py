@@ -21,8 +21,10 @@ Purpose = int | Literal["all", "sealed"]
 SEALED, LEFT_OUT = 254, 255
 #: Up to so many rows: five folds; up to the second number: three; above: a single hold-out.
 FIVE_FOLDS_UP_TO, THREE_FOLDS_UP_TO = 2_500, 10_000
-#: With less time than this (seconds), one step fewer folds: a candidate costs less then.
+#: With less time than this (seconds), a candidate must cost less: of few rows, cut into so many
+#: folds, only the first ones are held out; of more rows there is a single hold-out.
 SHORT_RUN = 240.0
+CUT_IN_SHORT_RUN, HELD_OUT_IN_SHORT_RUN = 4, 2
 #: More held-out rows than this make a score no more trustworthy, only slower.
 HELD_OUT_AT_MOST = 50_000
 
@@ -112,22 +114,28 @@ def freeze(task: Task, settings: Settings) -> Validation:
         chosen, _ = _cut(task, rows, 1, settings.sealed, settings.seed + 1)
         fold_of[rows[chosen == 1]] = SEALED
     rows = np.flatnonzero(fold_of == 0)
-    count = settings.folds or _how_many(len(rows), settings.seconds)
+    count, used = _how_many(len(rows), settings)
     if len(rows) < 5 * count:
         raise TaskError(
             f"{len(rows)} rows with a target are too few for {count} folds; use --folds 2"
         )
     numbers, ordered = _cut(task, rows, count, settings.holdout, settings.seed)
+    if ordered and used < count:  # folds in time follow each other: none can be left out
+        numbers, ordered = _cut(task, rows, used, settings.holdout, settings.seed)
+    numbers[numbers > used] = 0
     fold_of[rows] = numbers
     return Validation(fold_of, ordered)
 
 
-def _how_many(rows: int, seconds: float) -> int:
+def _how_many(rows: int, settings: Settings) -> tuple[int, int]:
+    """How many folds to cut, and how many of them to hold out, one after another."""
+    if settings.folds:
+        return settings.folds, settings.folds
+    is_short = settings.seconds < SHORT_RUN
     if rows <= FIVE_FOLDS_UP_TO:
-        return 5 if seconds >= SHORT_RUN else 3
-    if rows <= THREE_FOLDS_UP_TO:
-        return 3 if seconds >= SHORT_RUN else 1
-    return 1
+        return (CUT_IN_SHORT_RUN, HELD_OUT_IN_SHORT_RUN) if is_short else (5, 5)
+    count = 1 if is_short or rows > THREE_FOLDS_UP_TO else 3
+    return count, count
 
 
 def _cut(

@@ -96,7 +96,9 @@ class Context:
                 return known
             if not is_asked:
                 self.gate.wait_while_paused()
-            self.budget.check(proposal.stage, self.expected(proposal))
+            # Stages have shares of the time only once there is something to go on with.
+            stage = proposal.stage if self.run.best or self.run.scored else "first"
+            self.budget.check(stage, self.expected(proposal))
             candidate = self.run.propose(proposal)
             return _Judgement(self, proposal, candidate).reach()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 
 from mlestar_jupyter.algorithm.evaluate import Context
@@ -10,9 +9,10 @@ from mlestar_jupyter.algorithm.initialize import rank
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.errors import ReplyError
-from mlestar_jupyter.grading import InvalidPredictions, check_submission, grade
+from mlestar_jupyter.grading import InvalidPredictions, grade
 from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.submission import write_submission
 from mlestar_jupyter.validation import Purpose
 
 #: Kept for the notebook and for ending what runs, when the winner is fitted.
@@ -104,17 +104,13 @@ def _deliver(
 ) -> Failure | None:
     """Check the submission against the sample and put it into the run folder."""
     run = context.run
-    predictions = run.folder / "final" / "all.csv"
     path = None
     if run.task.source.test is not None:
+        path = run.folder / "submission.csv"
         try:
-            check_submission(run.task, predictions)
+            write_submission(run.task, run.folder / "final" / "all.csv", path)
         except InvalidPredictions as error:
             return Failure(solution.names[-1], "InvalidPredictions", str(error))
-        path = run.folder / "submission.csv"
-        partial = path.with_suffix(".partial")
-        shutil.copyfile(predictions, partial)
-        partial.replace(path)
     run.emit(
         "submission_written",
         id=candidate.id,

@@ -119,10 +119,14 @@ def read_start(path: Path) -> Solution:
     try:
         if path.suffix == ".ipynb":
             notebook = nbformat.read(path, as_version=4)
-            return Solution.from_notebook(notebook, f"own notebook {path.name}")
+            own = Solution.from_notebook(notebook, f"own notebook {path.name}")
+            own.check_compiles()
+            return own
         if path.suffix == ".py":
             text = path.read_text(encoding="utf-8")
-            return Solution.from_script(text, f"own script {path.name}")
+            own = Solution.from_script(text, f"own script {path.name}")
+            own.check_compiles()
+            return own
     except FileNotFoundError:
         raise SettingsError(f"no file {path} to start from; check --from") from None
     except (OSError, ValueError, ReplyError) as error:

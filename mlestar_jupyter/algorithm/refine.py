@@ -38,9 +38,7 @@ def refine(
     targets: list[Target] = []
     for number in range(outer):
         try:
-            step = begin_step(
-                context, incumbent, branch, number, of=outer, scope=scope, pin=block
-            )
+            step = begin_step(context, incumbent, branch, number, of=outer, scope=scope, pin=block)
             incumbent = step.incumbent
             results = ablation.study(context, incumbent, earlier, branch)
             earlier += results

@@ -34,6 +34,7 @@ from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Solution
 
 _CLOSE_SECONDS = 10.0
+_KILLED = (-9, -15)  # exit codes of a process that another one ended
 _THREAD = "mlestar-execution"
 
 
@@ -209,8 +210,11 @@ class _Job:
             progress.error = CellError(type(error).__name__, str(error))
         finally:
             kernel.close()
-        if progress.block is None and progress.exit_code is not None and not self.watchdog.reason:
-            last = progress.log.splitlines()[-1:] or [f"exit code {progress.exit_code}"]
+        code = progress.exit_code
+        # One that was killed before its first cell is one execution lost, not a broken machine.
+        ended_itself = code is not None and code not in _KILLED
+        if progress.block is None and ended_itself and not self.watchdog.reason:
+            last = progress.log.splitlines()[-1:] or [f"exit code {code}"]
             raise ExecutionError(
                 f"the kernel did not start: {last[0]}; try `{sys.executable} -m ipykernel_launcher`"
             )

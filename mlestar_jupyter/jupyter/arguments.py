@@ -158,9 +158,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_background(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--background", action="store_true", help="give the kernel back at once"
-    )
+    parser.add_argument("--background", action="store_true", help="give the kernel back at once")
 
 
 def usage() -> str:

@@ -38,6 +38,10 @@ class MlestarMagics(Magics):
         %mlestar VERB [options]      %mlestar help lists the verbs
         %mlestar VERB --help         explains one
         """
+        return self.say(line, cell)
+
+    def say(self, line: str, cell: str | None = None) -> Any:
+        """What the magic does, for those who type for the user (the panel)."""
         names = self.workspace.namespace
         words = arguments.split(fill(line, names))
         if cell is not None:
@@ -91,8 +95,7 @@ class MlestarMagics(Magics):
 
         if values["run"] is not None:
             self.workspace.folder = values["run"]
-        magic: Any = self.mlestar
-        return panel(self.workspace, magic)
+        return panel(self.workspace, self.say)
 
 
 def front_end_handlers(workspace: Workspace) -> dict[str, Any]:
@@ -123,5 +126,3 @@ def current_run(workspace: Workspace) -> Any:
         return workspace.run({})
     except Exception:
         return None
-
-

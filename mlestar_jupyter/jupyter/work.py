@@ -1,4 +1,4 @@
-"""Work in the kernel: a run goes on in a thread of its own, and cells wait for it or attach to it."""
+"""Work in the kernel: a run goes on in a thread of its own; cells wait for it or attach to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 _works: dict[Path, Work] = {}
 
 
-class RunStopped(MlestarError):
+class RunStopped(MlestarError):  # noqa: N818 (a user reads it: it is no error)
     """The user stopped the run; it can go on."""
 
 

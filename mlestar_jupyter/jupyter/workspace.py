@@ -22,7 +22,6 @@ T = TypeVar("T")
 Values = Mapping[str, Any]
 
 
-
 class Workspace:
     """The state of the magics in one kernel. ``folder`` is that of the last run."""
 

@@ -24,6 +24,16 @@ def text(name: str, content: bytes) -> Callable[[Path], None]:
     return lambda task: (task / name).write_bytes(content) and None
 
 
+def folder_as_train(task: Path) -> None:
+    (task / "train.csv").unlink()
+    (task / "train.csv").mkdir()
+
+
+def nothing_but_ids(task: Path) -> None:
+    for name in ("train.csv", "test.csv"):
+        rewrite(name, lambda d: d[[c for c in d if c in ("patient", "progression")]])(task)
+
+
 CASES = {
     "no train file": (lambda t: (t / "train.csv").unlink(), [], ["train", "train.csv"]),
     "an empty file": (text("train.csv", b""), [], ["train.csv", "empty"]),
@@ -60,6 +70,27 @@ CASES = {
     "unknown agents": (None, ["--agents", "oracle"], ["oracle", "playbook"]),
     "a start that is not there": (None, ["--from", "nowhere.ipynb"], ["nowhere.ipynb", "--from"]),
     "a group column that is not there": (None, ["--group", "site"], ["site", "--group"]),
+    "an infinite target": (
+        rewrite("train.csv", lambda d: d.assign(progression=[float("inf"), *d["progression"][1:]])),
+        [], ["progression", "infinite", "correct"]),
+    "a metric of positive numbers": (
+        rewrite("train.csv", lambda d: d.assign(progression=d["progression"] - 500)),
+        ["--metric", "rmsle"], ["rmsle", "progression", "below 0", "rmse"]),
+    "numbers written as words": (
+        rewrite("train.csv", lambda d: d.assign(progression=[f"${n},0" for n in range(len(d))])),
+        [], ["progression", "'$0,0'", "write them as numbers"]),
+    "a direction for a metric": (
+        None, ["--direction", "maximize"], ["--direction", "leave it out"]),
+    "a positive class of numbers": (
+        None, ["--positive-class", "high"], ["--positive-class", "progression", "leave it out"]),
+    "nothing to predict from": (
+        nothing_but_ids,
+        [], ["test.csv", "progression", "add columns"]),
+    "a folder in the place of train": (
+        folder_as_train,
+        [], ["train is a folder", "train.csv"]),
+    "no test and no target": (
+        lambda t: (t / "test.csv").unlink(), [], ["no test", "--target", "patient"]),
     "too many folds": (None, ["--folds", "12"], ["folds", "9"]),
 }  # fmt: skip
 
@@ -118,6 +149,24 @@ def test_a_folder_of_the_users_own_files_is_refused(
     assert main(["run", str(task), "--out", str(own)]) == 2
     assert "not empty" in capsys.readouterr().err
     assert [p.name for p in own.iterdir()] == ["thesis.txt"]
+
+
+def test_a_path_that_cannot_be_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = write_demo_task(tmp_path / "task")
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["run", str(task), "--out", "a" * 300],
+        ["run", "a" * 300],
+        ["demo", "--out", str(task / "train.csv")],
+        ["demo", "--time", "1s"],
+    ):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("mlestar: ")
+        assert said.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["task"]
 
 
 @pytest.mark.parametrize("verb", ["resume", "status", "export", "unseal"])

@@ -355,6 +355,18 @@ def test_a_kernel_that_is_killed_by_the_system_ran_out_of_memory(
 
 
 @posix_only
+def test_a_kernel_that_is_killed_before_its_first_cell_is_an_outcome_too(
+    executor: PapermillExecutor, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "zmq.py").write_text("import os; os.kill(os.getpid(), 9)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "early"))
+    outcome = executor.run(build("print(1)"))
+    assert outcome.status == "out_of_memory"
+    assert "SIGKILL" in str(outcome.failure)
+
+
+@posix_only
 def test_a_kernel_that_crashes_failed_and_its_last_words_are_told(
     executor: PapermillExecutor, build: Build
 ) -> None:

@@ -45,7 +45,9 @@ def kinds(folder: Path) -> Counter[object]:
 
 
 def executed_twice(folder: Path) -> list[object]:
-    scored = [e for e in journal(folder) if e["kind"] == "candidate_executed" and e["id"] != "final"]
+    scored = [
+        e for e in journal(folder) if e["kind"] == "candidate_executed" and e["id"] != "final"
+    ]
     ok = Counter((e["id"], e["purpose"]) for e in scored if e["status"] == "ok")
     return [which for which, count in ok.items() if count > 1]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from mlestar_jupyter.grading import InvalidPredictions, check_submission, grade, is_built_in
+from mlestar_jupyter.grading import InvalidPredictions, grade, is_built_in
 from mlestar_jupyter.inference import from_folder, from_frames
 from mlestar_jupyter.metrics import METRICS, from_function
 from mlestar_jupyter.task import Overrides, Task
@@ -269,22 +269,6 @@ def test_a_metric_that_is_not_defined_for_the_predictions_is_a_reason(build, dia
     frame = task.train.iloc[ROWS][["id", "progression"]]
     assert graded(task, frame, out) == 0
     assert "clip them at 0" in refusal(task, frame.assign(progression=-1), out)
-
-
-# Submissions
-
-
-def test_a_submission_is_checked_against_test(regression, out):
-    task, _ = regression
-    form = task.sample.copy()
-    form.to_csv(out, index=False)
-    check_submission(task, out)
-    form.iloc[:-1].to_csv(out, index=False)
-    with pytest.raises(InvalidPredictions, match="39 rows"):
-        check_submission(task, out)
-    form.assign(id=form["id"] + 1).to_csv(out, index=False)
-    with pytest.raises(InvalidPredictions, match="1 ids are missing"):
-        check_submission(task, out)
 
 
 def test_a_metric_of_the_users_own_is_not_built_in():

@@ -232,3 +232,12 @@ def test_what_is_cut_is_what_pandas_reads(seed):
     cut = read(table.cut(chosen, columns))
     expected = whole.iloc[chosen][columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(cut, expected)
+
+
+def test_lists_and_records_inside_of_cells_are_text(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"id": 1, "tags": ["a", "b"]}\n{"id": 2, "tags": {"c": 1}}\n{"id": 3}\n')
+    tags = read_table(path)["tags"]
+    assert tags[:2].tolist() == ['["a", "b"]', '{"c": 1}']
+    assert tags.isna().tolist() == [False, False, True]
+    assert tags.nunique() == 2

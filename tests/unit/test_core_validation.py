@@ -69,6 +69,25 @@ def test_many_rows_mean_fewer_folds_and_a_short_run_fewer_still(tmp_path):
     assert freeze(task, Settings(folds=7)).folds == 7
 
 
+def test_a_short_run_on_few_rows_holds_two_of_four_folds_out(tmp_path):
+    validation = freeze(table_task(tmp_path, numbers(400)), Settings(seconds=120))
+    assert validation.purposes == (1, 2)
+    for fold in validation.purposes:
+        assert len(validation.held_rows(fold)) == 100
+        assert len(validation.train_rows(fold)) == 300
+    assert not set(validation.held_rows(1).tolist()) & set(validation.held_rows(2).tolist())
+    assert validation.describe() == "2 folds of about 100 rows"
+
+
+def test_a_short_run_on_few_rows_in_time_has_two_folds_that_follow_each_other(tmp_path):
+    frame = numbers(400).assign(day=pd.date_range("2020-01-01", periods=400).astype(str))
+    task = table_task(tmp_path, frame, time="day")
+    validation = freeze(task, Settings(seconds=120))
+    assert validation.ordered
+    assert validation.purposes == (1, 2)
+    assert validation.train_rows(2).max() < validation.held_rows(2).min()
+
+
 def test_a_hold_out_has_the_share_that_is_asked_for(tmp_path):
     validation = freeze(table_task(tmp_path, numbers(300)), Settings(folds=1, holdout=0.3))
     assert len(validation.held_rows(1)) == 90
@@ -338,6 +357,16 @@ def test_a_column_without_a_name_is_staged(build, diabetes, tmp_path):
         folder = staging.stage(purpose)
         assert len(read(folder / str(names["test_path"]))) == rows
         assert "progression" in read(folder / str(names["train_path"])).columns
+
+
+def test_a_test_with_the_targets_column_is_staged_without_it(build, diabetes, tmp_path):
+    train, test, sample = diabetes
+    folder = build(train, test.assign(progression=None), sample)
+    task = from_folder(folder, Overrides(target="progression"))
+    staging, _ = staged(task, tmp_path)
+    for purpose in ("all", 1):
+        columns = pd.read_csv(staging.stage(purpose) / "test.csv").columns
+        assert list(columns) == list(test.columns)
 
 
 def test_rows_with_too_few_values_are_staged(build, tmp_path):

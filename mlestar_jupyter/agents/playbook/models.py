@@ -141,7 +141,8 @@ def svm(facts: Facts) -> str:
     """A support vector machine."""
     numbers = picture_numbers(facts) if facts.images else 0
     words = facts.words | ({"large"} if numbers > 300 else set())
-    values = {"strength": 10.0 if facts.images else 1.0, "components": 80}
+    components = max(1, min(80, facts.rows // 4))  # no more than the rows that it is fitted on
+    values = {"strength": 10.0 if facts.images else 1.0, "components": components}
     return render("models/svm", words, values)
 
 

@@ -52,6 +52,9 @@ for _column in {columns}:
 _form.to_csv(predictions_path, index=False)"""
 
 
+_PREDICTING = ("predict", "predict_proba", "decision_function", "transform")
+
+
 def mend(facts: Facts, solution: Solution, failure: Failure) -> Solution | None:
     """A corrected solution, or None when no rule knows the error."""
     block = failure.block if failure.block in solution.names else ""
@@ -164,17 +167,18 @@ def _frames(source: str) -> tuple[str, list[str]] | None:
     fitted, predicted = [], []
     for part in ast.walk(tree):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.args:
-            names = _base(part.args[0])
-            if part.func.attr in ("fit", "fit_transform"):
-                fitted += names[:1]
-            elif part.func.attr in ("predict", "predict_proba", "decision_function", "transform"):
-                predicted += names[:1]
+            name = _table(part.args[0])
+            if name and part.func.attr in ("fit", "fit_transform"):
+                fitted.append(name)
+            elif name and part.func.attr in _PREDICTING:
+                predicted.append(name)
     assigned = {
-        target.id
+        name.id
         for part in ast.walk(tree)
         if isinstance(part, ast.Assign)
         for target in part.targets
-        if isinstance(target, ast.Name)
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
     # What the block makes itself does not exist yet where the mend stands.
     fitted = [name for name in fitted if name not in assigned] or (["X"] if "X" in source else [])
@@ -186,8 +190,17 @@ def _frames(source: str) -> tuple[str, list[str]] | None:
     return fitted[0], others
 
 
-def _base(part: ast.expr) -> list[str]:
-    """The name of the table of which an expression such as ``X.iloc[check]`` takes a part."""
-    while isinstance(part, ast.Attribute | ast.Subscript | ast.Call):
-        part = part.func if isinstance(part, ast.Call) else part.value
-    return [part.id] if isinstance(part, ast.Name) else []
+def _table(part: ast.expr) -> str | None:
+    """The name of the table that an expression such as ``X.iloc[rows]`` takes rows of."""
+    while True:
+        match part:
+            case ast.Name(id=name):
+                return name
+            case ast.Subscript(value=whole) | ast.Attribute(value=whole):
+                part = whole
+            case ast.Call(func=ast.Attribute(value=whole), args=[]):
+                part = whole
+            case ast.Call(args=[whole, *_]):
+                part = whole
+            case _:
+                return None

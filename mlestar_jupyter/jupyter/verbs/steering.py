@@ -26,7 +26,9 @@ def pin(workspace: Workspace, values: Values) -> Any:
     workspace.steer(values, lambda session: session.pin(None if values["clear"] else block))
     if values["clear"]:
         return views.TextView("no block is pinned")
-    return views.TextView(f"the next outer step refines {block}; {_how_to_go_on(workspace, values)}")
+    return views.TextView(
+        f"the next outer step refines {block}; {_how_to_go_on(workspace, values)}"
+    )
 
 
 def suggest(workspace: Workspace, values: Values, body: str = "") -> Any:

@@ -20,7 +20,6 @@ from mlestar_jupyter.jupyter.work import Work
 from mlestar_jupyter.jupyter.workspace import Values, Workspace
 from mlestar_jupyter.options import to_overrides, to_settings
 from mlestar_jupyter.session import Session
-from mlestar_jupyter.solution import Solution
 
 
 def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
@@ -88,9 +87,7 @@ def refine(workspace: Workspace, values: Values) -> Any:
     known = _known(workspace, values)
 
     def work(session: Session) -> Candidate:
-        return session.refine(
-            outer=values["outer"], inner=values["inner"], block=values["block"]
-        )
+        return session.refine(outer=values["outer"], inner=values["inner"], block=values["block"])
 
     workspace.extend(values, "refine", work, background=values["background"])
     return _tried(workspace, values, known, background=values["background"])
@@ -237,8 +234,6 @@ def _standing(workspace: Workspace, values: Values, *, background: bool) -> Any:
 
 def _id(candidate: Candidate) -> str:
     return candidate.id
-
-
 
 
 WORKING = {

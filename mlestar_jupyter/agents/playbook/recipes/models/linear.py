@@ -30,7 +30,8 @@ for column in {{strings}}:
     written = {f"{column}_written": train[column].astype("string").fillna("").astype(object)}
     written_test = {f"{column}_written": test[column].astype("string").fillna("").astype(object)}
     plain, plain_test = plain.assign(**written), plain_test.assign(**written_test)
-    parts.append((CountVectorizer(analyzer=lambda text: [text], min_df=2), f"{column}_written"))
+    if train[column].nunique() < len(train) / 2:  # else hardly any comes twice
+        parts.append((CountVectorizer(analyzer=lambda text: [text], min_df=2), f"{column}_written"))
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=2)
     parts.append((grams, f"{column}_written"))
 #?
