@@ -11,6 +11,7 @@ from mlestar_jupyter.errors import SettingsError
 from mlestar_jupyter.jupyter import arguments, completion, views
 from mlestar_jupyter.jupyter.channel import Channel
 from mlestar_jupyter.jupyter.config import MLEStar
+from mlestar_jupyter.jupyter.front_end import FrontEndRequests
 from mlestar_jupyter.jupyter.namespace import fill
 from mlestar_jupyter.jupyter.verbs import VERBS, steering, working
 from mlestar_jupyter.jupyter.workspace import Workspace
@@ -25,7 +26,7 @@ class MlestarMagics(Magics):
         self.config_defaults = MLEStar(parent=shell)
         shell.configurables.append(self.config_defaults)
         self.workspace = Workspace(shell, self.config_defaults)
-        self.workspace.channel = Channel(front_end_handlers(self.workspace))
+        self.workspace.channel = Channel(FrontEndRequests(self.workspace).handlers())
 
     @no_var_expand
     @line_cell_magic
@@ -98,31 +99,8 @@ class MlestarMagics(Magics):
         return panel(self.workspace, self.say)
 
 
-def front_end_handlers(workspace: Workspace) -> dict[str, Any]:
-    """What a front end may ask for, by verb; each takes the run's folder and plain arguments."""
-
-    def handler(verb: str) -> Any:
-        def handle(folder: Any, **given: Any) -> str:
-            words = [verb, *(str(word) for word in given.pop("words", []))]
-            values = {**vars(arguments.line_parser().parse_args(words)), **given}
-            values["run"] = folder or workspace.folder
-            return repr(VERBS[verb](workspace, values))
-
-        return handle
-
-    return {verb: handler(verb) for verb in ("pause", "stop", "pin", "suggest", "undo")}
-
-
 def register(shell: Any) -> None:
     """Make the magics and their completion known to an IPython shell."""
     magics = MlestarMagics(shell)
     shell.register_magics(magics)
-    completion.register(shell, lambda: current_run(magics.workspace))
-
-
-def current_run(workspace: Workspace) -> Any:
-    """The last run, to complete ids and blocks; None when there is none that can be read."""
-    try:
-        return workspace.run({})
-    except Exception:
-        return None
+    completion.register(shell, magics.workspace.latest)

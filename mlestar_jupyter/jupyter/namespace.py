@@ -90,10 +90,8 @@ def cells_above(names: Sequence[str], history: Sequence[str]) -> Solution:
     absent = [name for name in wanted if name not in cells]
     if absent or not wanted:
         known = short_list(list(cells)) or "none yet"
-        what = (
-            f"no executed cell begins with `# %% {absent[0]}`" if absent else "no cell has a name"
-        )
-        raise SettingsError(f"{what}; named cells: {known}. Begin cells with `# %% NAME`")
+        what = f"no executed cell is named {absent[0]!r}" if absent else "no cell has a name"
+        raise SettingsError(f"{what} (known: {known}); begin a cell with `# %% NAME` and run it")
     script = "".join(f"# %% {name}\n{cells[name]}\n" for name in wanted)
     return Solution.from_script(script, "own cells")
 

@@ -69,6 +69,14 @@ class Workspace:
             return Run.open(folder, work.run.task)
         return open_run(folder, functions=self.namespace)
 
+    def latest(self) -> Run | None:
+        """The last run, for completion: quick, as it is, and None if it cannot be read."""
+        try:
+            work = None if self.folder is None else work_on(self.folder)
+            return self.run({}) if work is None else work.run
+        except Exception:
+            return None
+
     def candidate(self, run: Run, wanted: str) -> Candidate:
         """A candidate by its id (zeros in front may be left out), or the best one."""
         name = run.state.best if wanted == "best" else wanted.zfill(4)
@@ -85,6 +93,7 @@ class Workspace:
         work: Callable[[Session], Any],
         *,
         background: bool = False,
+        shown: bool = True,
         cell: str = "",
     ) -> Any:
         """Begin work on a run, show it, and wait for it unless it goes on in the background."""
@@ -92,7 +101,8 @@ class Workspace:
         begun = Work(session, title, work, cell)
         if self.channel is not None:
             self.channel.attach(session.run)
-        begun.show(self._live(begun))
+        if shown:
+            begun.show(self._live(begun))
         begun.start()
         return None if background else begun.wait()
 

@@ -83,7 +83,7 @@ def undo(workspace: Workspace, values: Values) -> Any:
 
 def pause(workspace: Workspace, values: Values) -> Any:
     """Begin nothing more; the clock stands."""
-    work = _at_work(workspace, values)
+    work = at_work(workspace, values)
     work.session.pause()
     return views.TextView(
         "paused: what is under way is finished, nothing more begins, the clock stands. "
@@ -93,7 +93,7 @@ def pause(workspace: Workspace, values: Values) -> Any:
 
 def stop(workspace: Workspace, values: Values) -> Any:
     """End what is under way; the run can be resumed."""
-    work = _at_work(workspace, values)
+    work = at_work(workspace, values)
     work.stop()
     return views.TextView(work.stopped_words)
 
@@ -104,7 +104,8 @@ STEERING = {
 }  # fmt: skip
 
 
-def _at_work(workspace: Workspace, values: Values) -> Work:
+def at_work(workspace: Workspace, values: Values) -> Work:
+    """The work on the current run in this kernel; MlestarError when there is none."""
     work = workspace.live(values)
     if work is None:
         raise MlestarError("the run is not at work in this kernel, so there is nothing to stop")
