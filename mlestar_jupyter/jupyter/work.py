@@ -120,6 +120,8 @@ class Work:
     @property
     def stopped_words(self) -> str:
         """How to go on after a stop."""
+        if self.title != "solve":
+            return f"{self.title} was stopped; what was judged before is kept"
         return (
             f"stopped after {format_seconds(self.run.elapsed)}; nothing that was judged is lost. "
             f"Go on with `%mlestar resume`, later with `%mlestar resume --run {self.folder}`"

@@ -14,7 +14,7 @@ from mlestar_jupyter.errors import MlestarError, SettingsError, short_list
 from mlestar_jupyter.jupyter.channel import Channel
 from mlestar_jupyter.jupyter.config import MLEStar
 from mlestar_jupyter.jupyter.display import Live
-from mlestar_jupyter.jupyter.work import Work, all_work, work_on
+from mlestar_jupyter.jupyter.work import RunStopped, Work, all_work, work_on
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.session import Session, open_run
 
@@ -142,7 +142,12 @@ class Workspace:
     def ask(self, values: Values, title: str, work: Callable[[Session], T]) -> T | None:
         """Work that a run can do at rest, and just as well beside what it is at."""
         live = self.live(values)
-        return self.extend(values, title, work) if live is None else work(live.session)
+        if live is None:
+            return self.extend(values, title, work)
+        try:
+            return work(live.session)
+        except KeyboardInterrupt:  # it ended all that was under way
+            raise RunStopped(live.stopped_words) from None
 
     def steer(self, values: Values, act: Callable[[Session], T]) -> T:
         """Say something to a run, whether it is at work or at rest."""
