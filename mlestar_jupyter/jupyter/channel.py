@@ -91,7 +91,9 @@ class Channel:
                 self._heard(entry, event)
             run.listeners.append(entry.listen)
         with contextlib.suppress(Exception):
-            if not self._is_refused:
+            # Front ends name the cell that they execute. Where nobody does (papermill, nbconvert)
+            # nobody would answer, and some complain of a comm that they do not know.
+            if not self._is_refused and (kernel.cell_id() or self.is_listening):
                 self._announce(is_new=False)
             if self.is_listening:
                 self._send(self._status(entry))

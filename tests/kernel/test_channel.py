@@ -128,7 +128,11 @@ class FrontEnd:
 
     def run(self, code: str) -> str:
         """Execute a cell to its end; gives all that was printed so far."""
-        self.wait_for(self.client.execute(code))
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        message = self.client.session.msg("execute_request", content)
+        message["metadata"]["cellId"] = "a-cell"  # front ends name the cell that they execute
+        self.client.shell_channel.send(message)
+        self.wait_for(message["header"]["msg_id"])
         return self.printed
 
     def wait_for(self, cell: str) -> None:

@@ -34,13 +34,11 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         told = {"run": values["out"], "time": values["time"], "background": background}
         return resume(workspace, told)
     settings = to_settings(values, workspace.config.settings())
-    given = _given(workspace, values, body)
-    task, kept, folder = given.understand()
-    own = values["start"]
-    start = None
+    own, start = values["start"], None
     if own is not None and not is_path(own):
         start = cells_above(own.split(","), workspace.namespace.get("In", []))
         settings = settings.replace(start=None)
+    task, kept, folder = _given(workspace, values, body).understand()
     session = Session.start(task, settings, folder, began=began, frames=kept, start=start)
     workspace.show(views.pairs_view(report.understood(session.run)))
     workspace.begin(session, "solve", Session.solve, background=background, cell=cell)
@@ -185,7 +183,9 @@ def _given(workspace: Workspace, values: Values, body: str) -> Given:
         direction = values["direction"]
         greater = None if direction is None else direction == "maximize"
         needs = values["needs"] or _needs(data, values["target"])
-        told = {**values, "metric": own_metric(values["metric"], names, greater, needs)}
+        metric = own_metric(values["metric"], names, greater, needs)
+        is_own = not isinstance(metric, str)  # the direction is a part of it then
+        told = {**values, "metric": metric, "direction": None if is_own else direction}
     return Given(
         data,
         **frames,
