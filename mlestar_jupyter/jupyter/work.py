@@ -110,6 +110,7 @@ class Work:
             raise RunStopped(self.stopped_words) from None
         if not self.is_alive and self.error is not None:
             raise self.error
+        self.refresh(force=True)  # the cell ends here: it shall show what is waited for
         return self.result
 
     def stop(self) -> None:

@@ -249,6 +249,7 @@ def test_first_solutions_and_their_merger_run_and_can_be_graded(bench: Bench) ->
 
 
 @few
+@pytest.mark.slow
 def test_ablations_and_plans_change_one_block_and_run(bench: Bench) -> None:
     agents, brief = bench.agents, bench.brief
     base = bench.firsts(1)[0]
@@ -276,6 +277,7 @@ def test_ablations_and_plans_change_one_block_and_run(bench: Bench) -> None:
 
 
 @few
+@pytest.mark.slow
 def test_ensembles_of_two_solutions_run(bench: Bench) -> None:
     metric = bench.task.metric
     members = [

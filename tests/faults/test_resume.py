@@ -61,7 +61,11 @@ def executed(run: Path) -> Counter[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("candidate_proposed", 2), ("candidate_judged", 2), ("ablation_measured", 1)],
+    [
+        ("candidate_judged", 2),
+        pytest.param("candidate_proposed", 2, marks=pytest.mark.slow),
+        pytest.param("ablation_measured", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_killed_in_the_middle_goes_on_and_runs_no_scored_candidate_again(
     tmp_path: Path, kind: str, count: int

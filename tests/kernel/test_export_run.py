@@ -150,6 +150,7 @@ def test_the_delivered_notebook_is_exported_as_it_was_proven(run: Run, tmp_path:
     assert ours == theirs
 
 
+@pytest.mark.slow
 def test_every_other_candidate_is_executed_and_has_the_score_of_the_journal(
     run: Run, executor: Executor, tmp_path: Path
 ) -> None:
@@ -170,6 +171,7 @@ def copied(run: Run, tmp_path: Path) -> Run:
     return open_run(tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_an_edited_finished_notebook_is_executed_again(
     run: Run, executor: Executor, tmp_path: Path
 ) -> None:
@@ -345,6 +347,7 @@ def kept(model: str, tmp_path: Path, executor: Executor) -> tuple[Run, Path, Seq
     return run, done.path, done.files, (done.path / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_the_submission_by_itself_is_applied(
     executor: Executor, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -362,6 +365,7 @@ def test_a_model_that_gives_the_submission_by_itself_is_applied(
     same(tmp_path / "out.csv", expected.loc[rows["id"][::-1]].reset_index())
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_is_left_out_and_the_solution_refitted(
     executor: Executor, tmp_path: Path
 ) -> None:
@@ -371,6 +375,7 @@ def test_a_model_that_does_not_is_left_out_and_the_solution_refitted(
     assert "This refits" in (out / "predict.py").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_line_exports_and_says_what_was_proven(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -384,6 +389,7 @@ def test_the_command_line_exports_and_says_what_was_proven(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_rows_of_other_formats_get_the_types_that_train_has(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"age": random.normal(size=90), "code": ["007", "8"] * 45})

@@ -188,6 +188,7 @@ def test_a_regression_gives_its_score_and_submission_from_any_format(
     check(run, candidate, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_binary_task_with_words_for_classes_gives_its_auc(tmp_path: Path) -> None:
     bunch = datasets.load_breast_cancer(as_frame=True)
     frame = bunch.frame.iloc[:, [0, 1, 4, 10]].copy()
@@ -212,6 +213,7 @@ def test_a_task_of_several_classes_gives_its_log_loss(tmp_path: Path) -> None:
     check(run, judged(run, solution(task, CLASSES, PROBABILITIES), tmp_path), tmp_path)
 
 
+@pytest.mark.slow
 def test_labels_that_are_numbers_give_their_accuracy(tmp_path: Path) -> None:
     bunch = datasets.load_wine(as_frame=True)
     frame = bunch.frame.iloc[:, :5].copy()
@@ -244,6 +246,7 @@ def test_rows_that_are_sealed_or_have_no_target_are_given_to_no_fit(tmp_path: Pa
     assert set(given["id"]) == set(train["id"].iloc[run.validation.train_rows("all")])
 
 
+@pytest.mark.slow
 def test_dataframes_give_their_score_from_the_run_folder(tmp_path: Path) -> None:
     train, test = diabetes()
     frames = {"train": train.drop(columns="id"), "test": test.drop(columns="id")}
@@ -252,6 +255,7 @@ def test_dataframes_give_their_score_from_the_run_folder(tmp_path: Path) -> None
     check(run, judged(run, solution(task, REGRESSION, VALUES), tmp_path), tmp_path)
 
 
+@pytest.mark.slow
 def test_one_table_without_rows_to_predict_is_validated_and_fitted(tmp_path: Path) -> None:
     train, _ = diabetes()
     save(tmp_path / "table", train, None, ".csv")
@@ -312,6 +316,7 @@ def edited(notebook: NotebookNode, block: str, change: Callable[[str], str]) -> 
     return notebook
 
 
+@pytest.mark.slow
 def test_an_edited_cell_gives_the_score_of_the_edited_solution(tmp_path: Path) -> None:
     run = regression(tmp_path)
     blocks = solution(run.task, REGRESSION, VALUES)
@@ -330,6 +335,7 @@ def test_an_edited_cell_gives_the_score_of_the_edited_solution(tmp_path: Path) -
     assert printed(notebook) == pytest.approx(expected.score.value, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_solution_that_fails_on_a_fold_says_why(tmp_path: Path) -> None:
     run = regression(tmp_path)
     candidate = judged(run, solution(run.task, REGRESSION, VALUES), tmp_path)
@@ -339,6 +345,7 @@ def test_a_solution_that_fails_on_a_fold_says_why(tmp_path: Path) -> None:
         executed(notebook, tmp_path / "elsewhere")
 
 
+@pytest.mark.slow
 def test_magics_in_a_block_are_executed_in_the_folds_as_well(tmp_path: Path) -> None:
     run = regression(tmp_path)
     blocks = solution(run.task, REGRESSION, VALUES)
@@ -369,6 +376,7 @@ def test_a_self_scored_task_has_what_its_solution_printed(tmp_path: Path) -> Non
     assert re.search(r"Final Validation Performance: 7\n$", outputs[-1])
 
 
+@pytest.mark.slow
 def test_staging_writes_the_same_files_as_the_finished_notebook(tmp_path: Path) -> None:
     run = regression(tmp_path)
     candidate = judged(run, solution(run.task, REGRESSION, VALUES), tmp_path)

@@ -122,6 +122,7 @@ def test_an_interrupt_stops_softly_and_the_cell_says_how_to_go_on(
     assert again.error.endswith("give it more time: %mlestar resume --time 20m")
 
 
+@pytest.mark.slow
 def test_a_restarted_kernel_goes_on_with_the_run(notebook: Notebook, folder: Path) -> None:
     notebook.run(f"{RUN} --background\nPredict how far diabetes progresses.")
     notebook.until(lambda: kinds(folder)["candidate_judged"] >= 1)
@@ -134,6 +135,7 @@ def test_a_restarted_kernel_goes_on_with_the_run(notebook: Notebook, folder: Pat
     assert executed_twice(folder) == []
 
 
+@pytest.mark.slow
 def test_two_notebooks_work_on_two_runs_and_the_second_is_refused_on_the_same_one(
     notebook: Notebook, folder: Path
 ) -> None:
