@@ -98,7 +98,7 @@ def score_table(run: Run, most: int = 12) -> str:
     """The best candidates, the best first, as a text table; "" when none is scored."""
     metric = run.task.metric
     sign = -1 if metric.greater_is_better else 1
-    scored = [c for c in run.scored if c.stage != "ablate"]
+    scored = [c for c in run.scored if c.stage != "ablate" or c.id == run.state.best]
     scored.sort(key=lambda c: sign * (c.score.value if c.score else 0.0))
     if not scored:
         return ""

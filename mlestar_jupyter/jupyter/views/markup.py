@@ -178,11 +178,12 @@ def code(source: str) -> str:
     return "".join(parts)
 
 
-def pre(markup: str) -> str:
+def pre(markup: str, *, is_wrapped: bool = False) -> str:
     """Code or text in columns."""
+    space = "pre-wrap" if is_wrapped else "pre"
     style = (
         f"{MONO};font-size:.88em;line-height:1.45;margin:.2em 0;padding:.5em .8em;"
-        f"background:{FAINT};border:none;border-radius:3px;overflow-x:auto;white-space:pre;"
+        f"background:{FAINT};border:none;border-radius:3px;overflow-x:auto;white-space:{space};"
         f"color:inherit"
     )
     return f'<pre style="{style}">{markup}</pre>'

@@ -39,7 +39,12 @@ class View:
 
 
 class TextView(View):
-    """Plain text, in columns."""
+    """Words, or help in columns: long lines are broken where the page ends."""
+
+    @property
+    def markup(self) -> str:
+        """The view as HTML."""
+        return m.frame(m.pre(m.esc(self.text), is_wrapped=True))
 
 
 class PairsView(View):
