@@ -8,12 +8,16 @@ import json
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from mlestar_jupyter.errors import JournalError
 from mlestar_jupyter.events import Event
+
+#: Whoever looks whether a run is at work holds its lock for a moment: try again, in seconds.
+_TRIES, _BETWEEN = 4, 0.05
 
 
 def read_events(path: Path) -> list[Event]:
@@ -92,10 +96,12 @@ class Journal:
                 if self._file.write(line) != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file.fileno())
-            except OSError as error:
+            except BaseException as error:  # an interrupt must not leave half of it either
                 with contextlib.suppress(OSError):
                     self._file.truncate(place)
                     self._file.seek(place)
+                if not isinstance(error, OSError):
+                    raise
                 raise JournalError(
                     f"cannot write {self.path}: {error.strerror}; make room and resume the run"
                 ) from error
@@ -141,14 +147,18 @@ def _encode(event: Event) -> bytes:
 
 
 def _lock_file(file: IO[bytes], path: Path) -> None:
-    try:
-        _take(file)
-    except BlockingIOError:
-        file.close()
-        raise JournalError(
-            f"the run in {path.parent} is in use by another process on {socket.gethostname()}; "
-            f"wait for it or stop it"
-        ) from None
+    for tries_left in range(_TRIES - 1, -1, -1):
+        try:
+            _take(file)
+            return
+        except BlockingIOError:
+            if tries_left:
+                time.sleep(_BETWEEN)
+    file.close()
+    raise JournalError(
+        f"the run in {path.parent} is in use by another process on {socket.gethostname()}; "
+        f"wait for it or stop it"
+    )
 
 
 def _take(file: IO[bytes]) -> None:

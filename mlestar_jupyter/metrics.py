@@ -44,7 +44,12 @@ class Metric:
 
     def __call__(self, actual: Array, predicted: Array) -> float:
         """The metric's value. Raises ValueError when it is not defined for these answers."""
-        value = float(self.function(actual, predicted))
+        try:
+            value = float(self.function(actual, predicted))
+        except ValueError:
+            raise
+        except Exception as error:  # a function of the user's own may raise anything
+            raise ValueError(f"{self.name} raised {type(error).__name__}: {error}") from error
         if not math.isfinite(value):
             raise ValueError(f"{self.name} is {value} for these predictions")
         return value

@@ -12,7 +12,13 @@ from mlestar_jupyter.task import Overrides
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours: one line, no usage page, no exit."""
+    """An argument parser whose errors are ours: one line, no usage page, no exit.
+
+    Options are written out: ``--time`` must not be taken for ``--time-column``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
         """Raise SettingsError instead of leaving the process."""

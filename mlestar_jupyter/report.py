@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def understood(run: Run) -> list[tuple[str, str]]:
     rows = list(run.task.describe())
     rows.append(("validation", run.validation.describe()))
     rows.append(("time", f"{format_seconds(settings.seconds)}, {settings.jobs} side by side"))
+    before = itertools.takewhile(lambda event: event.kind != "stage_started", run.events)
+    rows += [("note", str(event.data["text"])) for event in before if event.kind == "note"]
     rows.append(("isolation", "not isolated: candidates run with your rights"))
     rows.append(("run folder", str(run.folder)))
     return rows
@@ -152,6 +155,10 @@ def delivered(run: Run) -> str:
         rows.append(("finished notebook", f"{path} ({finished['verdict']})"))
         if finished["verdict"] != "reproduced":
             rows.append(("", finished["detail"]))
+    if submission is not None and submission["id"] != run.state.best:
+        rows.append(
+            ("", f"still those of {submission['id']}: submit the present best to renew them")
+        )
     rows.append(("story of the run", str(run.folder / "run.ipynb")))
     return pairs(rows)
 

@@ -105,7 +105,7 @@ class Run:
         DataFrames to keep as ``data/NAME.parquet``, for a task that did not come from files;
         ``files`` are texts to keep by name.
         """
-        folder = folder.expanduser().absolute()
+        folder = folder.expanduser().resolve()
         if (folder / "journal.jsonl").exists():
             raise JournalError(
                 f"{folder} holds another run; resume it with `mlestar resume {folder}`, "
@@ -153,7 +153,7 @@ class Run:
     @classmethod
     def open(cls, folder: Path, task: Task, *, write: bool = False) -> Run:
         """An existing run, rebuilt from its journal. ``write`` takes the lock, to go on with it."""
-        folder = folder.expanduser().absolute()
+        folder = folder.expanduser().resolve()
         path = folder / "journal.jsonl"
         if write:
             journal, events = Journal.open(path)

@@ -102,11 +102,15 @@ class Session:
         kept = {} if start is None else {START: start.to_script()}
         settings = settings.replace(start=START if start else None)
         run = Run.create(folder, task, settings, began=began, frames=frames, files=kept)
-        run.listeners.extend(listeners)
-        if start is not None and not any("predictions_path" in b.source for b in start.blocks):
-            text = "your own notebook never writes predictions_path, so it can hardly be graded"
-            run.emit("note", text=text)
-        return cls(run, agents=agents, executor=executor)
+        try:
+            run.listeners.extend(listeners)
+            if start is not None and not any("predictions_path" in b.source for b in start.blocks):
+                text = "your own notebook never writes predictions_path, so it can hardly be graded"
+                run.emit("note", text=text)
+            return cls(run, agents=agents, executor=executor)
+        except BaseException:
+            run.close()
+            raise
 
     @classmethod
     def resume(
@@ -125,10 +129,15 @@ class Session:
         has the user's own metric, by its name, if the run is judged by one.
         """
         run = open_run(folder, write=True, functions=functions)
-        if seconds is not None:
-            run.emit("settings_changed", settings=run.settings.replace(seconds=seconds).to_json())
-        run.listeners.extend(listeners)
-        return cls(run, agents=agents, executor=executor)
+        try:
+            if seconds is not None:
+                changed = run.settings.replace(seconds=seconds)
+                run.emit("settings_changed", settings=changed.to_json())
+            run.listeners.extend(listeners)
+            return cls(run, agents=agents, executor=executor)
+        except BaseException:
+            run.close()
+            raise
 
     def __enter__(self) -> Session:
         return self
@@ -158,6 +167,12 @@ class Session:
     def resume_work(self) -> None:
         """Go on after a pause, or with the next outer step. From any thread."""
         self.context.gate.open()
+
+    def change_limit(self, seconds: float) -> None:
+        """A new limit for the whole run, counted from its beginning. From any thread."""
+        settings = self.run.settings.replace(seconds=seconds)
+        self.run.emit("settings_changed", settings=settings.to_json())
+        self.context.budget.total = seconds
 
     def pin(self, block: str | None) -> None:
         """Make a block the target of each branch's next outer step; None takes the pin back."""
@@ -349,5 +364,5 @@ def open_run(
     folder: Path, *, write: bool = False, functions: Mapping[str, Any] | None = None
 ) -> Run:
     """An existing run with its task; JournalError or TaskError in one line if it cannot be."""
-    folder = folder.expanduser().absolute()
+    folder = folder.expanduser().resolve()
     return Run.open(folder, reopen(folder, functions), write=write)

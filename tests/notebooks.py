@@ -26,6 +26,7 @@ class Cell:
     payload: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
     is_idle: bool = False
+    is_replied: bool = False
     updates: int = 0
 
     @property
@@ -70,6 +71,10 @@ class Notebook:
     def wait(self, cell: Cell) -> Cell:
         """Wait for a cell's end."""
         self.until(lambda: cell.is_idle)
+        end = time.monotonic() + PATIENCE
+        while not cell.is_replied and time.monotonic() < end:
+            self.client.shell_channel.socket.poll(100)
+            self._replies()
         return cell
 
     def until(self, condition: Callable[[], Any]) -> None:
@@ -77,10 +82,20 @@ class Notebook:
         end = time.monotonic() + PATIENCE
         while not condition():
             try:
+                self._replies()
                 self._take(self.client.get_iopub_msg(timeout=max(0.01, end - time.monotonic())))
             except queue.Empty:
                 shown = "\n".join(c.text[-2000:] + c.error for c in self.cells.values())
                 raise AssertionError(f"it did not come; cells show:\n{shown}") from None
+
+    def _replies(self) -> None:
+        """Take in what replies carry beside the outputs: the next cell's text, for example."""
+        while self.client.shell_channel.msg_ready():
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            cell = self.cells.get(reply["parent_header"].get("msg_id", ""))
+            if cell is not None:
+                cell.payload += reply["content"].get("payload", [])
+                cell.is_replied = True
 
     def ask_control(self, kind: str) -> dict[str, Any]:
         """A request over the control channel, which a busy kernel answers as well."""

@@ -26,13 +26,17 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
     except Stopped:
         raise
     except OutOfTime:
-        raise BudgetError("no time is left for it; give more, for example --time 5m") from None
+        raise BudgetError(
+            "no time is left for it; give the run more, with %mlestar resume --time 20m"
+        ) from None
     run = context.run
+    if candidate.id in run.state.rejected:
+        raise MlestarError(f"{candidate.id} is the same, and was undone for good; change something")
     branch = proposal.branch
     incumbent = run.state.candidates.get(run.state.incumbents.get(branch, ""))
     decision = decide(run, candidate, incumbent)
     if decision.accepted:
-        replace_incumbent(run, branch, candidate, decision.reason)
+        replace_incumbent(run, branch, candidate, decision.reason, incumbent)
     elif incumbent is None or candidate.id != incumbent.id:
         run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
     return candidate

@@ -59,8 +59,8 @@ def ensemble(
                 Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted)
             )
             if decision.accepted:
+                replace_incumbent(run, ENSEMBLE_BRANCH, candidate, decision.reason, best)
                 best = candidate
-                replace_incumbent(run, ENSEMBLE_BRANCH, best, decision.reason)
             elif best is None or candidate.id != best.id:
                 reason = decision.reason
                 run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=reason)

@@ -53,9 +53,11 @@ class Gate:
     def open(self) -> None:
         """Go on: after a pause, and with the next outer step."""
         with self._condition:
-            if self.run.state.paused or self.run.state.waiting:
+            was_waiting = bool(self.run.state.waiting)
+            if self.run.state.paused or was_waiting:
                 self.run.emit("resumed")
-            self._reports.clear()
+            if was_waiting:  # else one branch has arrived, and nothing was shown yet
+                self._reports.clear()
             self.run.release_clock()
             self._condition.notify_all()
 

@@ -7,13 +7,23 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.run import Run
 
 
-def replace_incumbent(run: Run, branch: int, candidate: Candidate, reason: str) -> None:
+def replace_incumbent(
+    run: Run, branch: int, candidate: Candidate, reason: str, over: Candidate | None = None
+) -> None:
     """Make a candidate the incumbent of its branch, and of the run if it is accepted there.
 
-    What a resumed run finds decided already is not written down again.
+    ``over`` is what it was found better than. If another one came in meanwhile, one of the user's
+    own, it must be better than that as well. What a resumed run finds decided already is not
+    written down again.
     """
     with run.lock:  # branches decide side by side: none may overlook what another has found
         if run.state.was_accepted(branch, candidate.id) or candidate.id in run.state.rejected:
+            return
+        present = run.state.candidates.get(run.state.incumbents.get(branch, ""))
+        is_other = present is not None and (over is None or present.id != over.id)
+        if is_other and not decide(run, candidate, present).accepted:
+            lost = f"{present.id} came in meanwhile" if present else ""
+            run.emit("plan_lost", branch=branch, id=candidate.id, reason=lost)
             return
         best = run.best
         becomes_best = best is None or decide(run, candidate, best).accepted

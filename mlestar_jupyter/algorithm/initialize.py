@@ -83,8 +83,8 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
         if not decision.accepted:
             context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
             break
+        replace_incumbent(context.run, branch, candidate, decision.reason, base)
         base = candidate
-        replace_incumbent(context.run, branch, base, decision.reason)
     return base
 
 
@@ -110,7 +110,7 @@ def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candida
     if not decision.accepted:
         context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
         return incumbent
-    replace_incumbent(context.run, branch, candidate, decision.reason)
+    replace_incumbent(context.run, branch, candidate, decision.reason, incumbent)
     return candidate
 
 

@@ -156,11 +156,13 @@ def _compare(
 ) -> Candidate:
     """Take note of an attempt; gives the better of the two."""
     assert start.score is not None
+    if best.id in context.run.state.rejected:  # undone meanwhile: no bar any more
+        best = start
     decision = decide(context.run, candidate, best)
     gain = candidate.score.gain_over(start.score) if candidate.score else None
     attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
     if decision.accepted:
-        replace_incumbent(context.run, branch, candidate, decision.reason)
+        replace_incumbent(context.run, branch, candidate, decision.reason, best)
         return candidate
     if candidate.id != best.id:
         context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)

@@ -49,7 +49,12 @@ def begin_step(
             current = incumbent.id
             if number or not scope:
                 current = run.state.incumbents.get(branch, incumbent.id)
-            said = run.state.pin_of(branch)
+            said = run.state.pin_of(branch) if branch >= 0 else None
+            names = run.state.candidates[current].solution.names
+            if said is not None and said["block"] not in names:
+                text = f"branch {branch + 1} has no block {said['block']}: it chooses for itself"
+                run.emit("note", text=text)
+                said = {"seq": said["seq"], "block": None}
             words = run.state.suggestions_of(branch)
             run.emit(
                 "step_begun", key=key, branch=branch, number=number, incumbent=current,

@@ -192,6 +192,8 @@ class _Job:
                 None,  # with a path, papermill would change the folder of our process to write it
                 parameters=dict(execution.parameters),
                 engine_name=NAME,
+                kernel_name="python3",  # the kernel is ours; a notebook need not name one
+                language="python",
                 progress_bar=False,
                 kernel=kernel,
                 progress=progress,

@@ -22,6 +22,17 @@ def split(line: str) -> list[str]:
         raise SettingsError(f"cannot read {line!r}: {error}; close the quotes") from error
 
 
+def split_line(line: str) -> list[str]:
+    """The words of a magic's line. What is suggested may have apostrophes of its own."""
+    verb, _, rest = line.strip().partition(" ")
+    try:
+        return split(line)
+    except SettingsError:
+        if verb != "suggest":
+            raise
+        return [verb, rest]
+
+
 def cell_parser() -> Parser:
     """The options of ``%%mlestar``; the cell's body is the task in the user's words."""
     parser = Parser(prog="%%mlestar", add_help=False, description="Solve a task.")
@@ -88,6 +99,7 @@ def _add_work(verb: Any) -> None:
     task = verb("task", "what is understood of a task, before anything is spent")
     _add_data_options(task)
     add_task_options(task)
+    add_settings_options(task)
 
 
 def _add_steering(verb: Any) -> None:

@@ -12,7 +12,7 @@ from mlestar_jupyter.jupyter import arguments, completion, views
 from mlestar_jupyter.jupyter.channel import Channel
 from mlestar_jupyter.jupyter.config import MLEStar
 from mlestar_jupyter.jupyter.front_end import FrontEndRequests
-from mlestar_jupyter.jupyter.namespace import fill
+from mlestar_jupyter.jupyter.namespace import fill, fill_code
 from mlestar_jupyter.jupyter.verbs import VERBS, steering, working
 from mlestar_jupyter.jupyter.workspace import Workspace
 
@@ -44,9 +44,10 @@ class MlestarMagics(Magics):
     def say(self, line: str, cell: str | None = None) -> Any:
         """What the magic does, for those who type for the user (the panel)."""
         names = self.workspace.namespace
-        words = arguments.split(fill(line, names))
+        words = [fill(word, names) for word in arguments.split_line(line)]
         if cell is not None:
-            return self._cell(words, line, fill(cell, names))
+            is_code = bool(words) and words[0] in ("adopt", "card")
+            return self._cell(words, line, fill_code(cell, names) if is_code else fill(cell, names))
         if not words:
             return views.TextView(arguments.usage())
         if words[0] in ("-h", "--help"):
@@ -71,9 +72,9 @@ class MlestarMagics(Magics):
         if verb not in arguments.verb_parsers():
             known = ", ".join(arguments.verb_parsers())
             raise SettingsError(f"unknown verb {verb!r}; use one of {known}")
-        values = vars(arguments.line_parser().parse_args(words))
-        if values["help"]:
+        if {"-h", "--help"} & set(words[1:]):
             return views.TextView(arguments.verb_help(verb))
+        values = vars(arguments.line_parser().parse_args(words))
         if verb == "help":
             return views.TextView(arguments.usage())
         if verb == "config":

@@ -28,6 +28,14 @@ def fill(text: str, namespace: Mapping[str, Any]) -> str:
     return _BRACES.sub(value, text)
 
 
+def fill_code(text: str, namespace: Mapping[str, Any]) -> str:
+    """A cell of code as it is, for braces are a part of it; one that is nothing but ``{name}``
+    is the text of that variable.
+    """
+    match = _BRACES.fullmatch(text.strip())
+    return str(namespace[match[1]]) if match and match[1] in namespace else text
+
+
 def is_frame(value: Any) -> bool:
     """Whether a value is a DataFrame of pandas or polars, told without importing either."""
     kind = type(value)
@@ -61,7 +69,9 @@ def own_metric(
 ) -> str | Metric:
     """A metric's name as it is, or the user's own function of this name as a metric."""
     function = namespace.get(name)
-    if name.lower() in METRICS or not callable(function):
+    # Many notebooks define their own rmse: it is meant only if its direction is said.
+    is_ours = name.lower() in METRICS and greater_is_better is None
+    if is_ours or not callable(function):
         return name
     if greater_is_better is None:
         raise SettingsError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ class Work:
         self._wake = threading.Event()
         self._shown: list[tuple[Live, contextvars.Context]] = []
         self._shown_lock = threading.Lock()
+        self._guests = 0
+        self._is_closing = False
+        self._guests_changed = threading.Condition()
 
     @property
     def run(self) -> Run:
@@ -94,7 +98,31 @@ class Work:
         """Bring all displays up to date; called from any thread."""
         with self._shown_lock:
             for live, context in self._shown:
-                context.run(live.refresh, force)
+                with contextlib.suppress(Exception):  # what cannot be shown never ends a run
+                    context.run(live.refresh, force)
+
+    @contextlib.contextmanager
+    def guest(self) -> Iterator[bool]:
+        """Keep the session open for something that is asked of it beside its own work.
+
+        Gives False when it is too late: the work has ended, and the session is closed.
+        """
+        with self._guests_changed:
+            is_open = not self._is_closing
+            self._guests += is_open
+        try:
+            yield is_open
+        finally:
+            with self._guests_changed:
+                self._guests -= is_open
+                self._guests_changed.notify_all()
+
+    def _wait_for_guests(self) -> None:
+        with self._guests_changed:
+            budget = self.session.context.budget
+            while self._guests and not budget.is_stopped:
+                self._guests_changed.wait(_LOOK)
+            self._is_closing = True
 
     def wait(self) -> Any:
         """Wait until the work has ended or waits for the user; gives what it gave.
@@ -132,6 +160,7 @@ class Work:
         try:
             with self.session:
                 self.result = self._work(self.session)
+                self._wait_for_guests()
         except (BudgetError, Stopped) as error:
             is_stopped = self.session.context.budget.is_stopped
             self.error = RunStopped(self.stopped_words) if is_stopped else error
@@ -141,15 +170,18 @@ class Work:
             with _lock:
                 if _works.get(self.folder) is self:
                     del _works[self.folder]
-            self._finish_displays()
-            self._done.set()
-            self._wake.set()
+            try:
+                self._finish_displays()
+            finally:
+                self._done.set()
+                self._wake.set()
 
     def _finish_displays(self) -> None:
         words = "" if self.error is None else str(self.error)
         with self._shown_lock:
             for live, context in self._shown:
-                context.run(live.finish, words)
+                with contextlib.suppress(Exception):
+                    context.run(live.finish, words)
 
     def _listen(self, event: Event) -> None:
         if event.kind in ("step_waiting", "run_finished"):
@@ -159,7 +191,7 @@ class Work:
 def work_on(folder: Path) -> Work | None:
     """The work on a run folder in this kernel, if there is one."""
     with _lock:
-        return _works.get(folder.expanduser().absolute())
+        return _works.get(folder.expanduser().resolve())
 
 
 def all_work() -> list[Work]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from IPython.display import display
 
+from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import MlestarError, SettingsError, short_list
 from mlestar_jupyter.jupyter.channel import Channel
@@ -55,7 +56,7 @@ class Workspace:
         folder: Path | None = values.get("run") or self.folder
         if folder is None:
             raise SettingsError("no run yet: start one with %%mlestar, or name one with --run DIR")
-        return folder.expanduser().absolute()
+        return folder.expanduser().resolve()
 
     def live(self, values: Values) -> Work | None:
         """The work on the current run in this kernel, if there is some."""
@@ -99,11 +100,18 @@ class Workspace:
         """Begin work on a run, show it, and wait for it unless it goes on in the background."""
         self.folder = session.run.folder
         begun = Work(session, title, work, cell)
-        if self.channel is not None:
-            self.channel.attach(session.run)
-        if shown:
-            begun.show(self._live(begun))
-        begun.start()
+        try:
+            if self.channel is not None:
+                self.channel.attach(session.run)
+            if shown:
+                begun.show(self._live(begun))
+            begun.start()
+        except BaseException as error:  # an interrupt in the first moment: the lock is given back
+            session.stop()
+            session.close()
+            if isinstance(error, KeyboardInterrupt):
+                raise RunStopped(begun.stopped_words) from None
+            raise
         return None if background else begun.wait()
 
     def attach(self, work: Work, *, background: bool = False) -> Any:
@@ -144,10 +152,14 @@ class Workspace:
         live = self.live(values)
         if live is None:
             return self.extend(values, title, work)
-        try:
-            return work(live.session)
-        except KeyboardInterrupt:  # it ended all that was under way
-            raise RunStopped(live.stopped_words) from None
+        with live.guest() as is_open:
+            if is_open:
+                try:
+                    return work(live.session)
+                except (KeyboardInterrupt, Stopped):  # it ended all that was under way
+                    raise RunStopped(live.stopped_words) from None
+        live.wait()
+        return self.extend(values, title, work)
 
     def steer(self, values: Values, act: Callable[[Session], T]) -> T:
         """Say something to a run, whether it is at work or at rest."""

@@ -72,7 +72,7 @@ def test_a_run_in_the_background_gives_the_kernel_back_and_the_same_cell_attache
     notebook.until(lambda: "finished" in first.text and "finished" in again.text)
     assert first.updates > before, "both displays were kept up to date by the work itself"
     assert [p.name for p in (folder / "mlestar_runs").iterdir()] == ["trial"]
-    assert notebook.run("%mlestar stop").error.endswith("nothing to stop")
+    assert notebook.run("%mlestar stop").error.endswith("nothing to pause or to stop")
 
 
 def test_a_second_client_pauses_a_run_while_its_cell_is_busy(

@@ -323,3 +323,12 @@ def test_a_score_is_weighted_by_rows_and_shown_with_its_spread():
     assert str(Score(0.5, (0.5,), (1,), 0.0, "m", True, self_scored=True)) == "0.5 (self-scored)"
     assert format_number(1234567.8) == "1,234,568"
     assert format_number(0) == "0"
+
+
+def test_a_function_of_the_users_own_that_raises_fails_the_candidate_alone() -> None:
+    def careless(actual, predicted):
+        return {}["missing"]
+
+    metric = from_function(careless, greater_is_better=True)
+    with pytest.raises(ValueError, match="careless raised KeyError: 'missing'"):
+        metric(np.zeros(3), np.zeros(3))

@@ -20,6 +20,14 @@ def test_braces_around_a_variables_name_take_its_value_and_others_are_left_alone
     assert filled == "limit 5m, {'a': 1}, {unknown}, {time:>5}, {5m}, f(x) = {x | x > 0}"
 
 
+def test_braces_in_code_are_left_alone_and_a_cell_that_is_one_name_is_its_text() -> None:
+    names = {"model": "HELLO", "edited": "x = 1\n"}
+    code = "# %% extra\ntext = f'{model}'"
+    assert namespace.fill_code(code, names) == code
+    assert namespace.fill_code("{edited}\n", names) == "x = 1\n"
+    assert namespace.fill_code("{unknown}", names) == "{unknown}"
+
+
 def test_a_dataframe_of_polars_is_one_of_pandas_to_us() -> None:
     names = {"eager": pl.from_pandas(FRAME), "lazy": pl.from_pandas(FRAME).lazy(), "plain": FRAME}
     for name in names:
@@ -40,6 +48,7 @@ def test_a_function_of_the_users_own_is_a_metric_and_a_known_name_stays_a_name()
         return 1.0
 
     names = {"closeness": closeness, "rmse": closeness, "short": lambda a, p: 0.0}
+    assert isinstance(namespace.own_metric("rmse", names, True, "value"), Metric)
     metric = namespace.own_metric("closeness", names, True, "value")
     assert isinstance(metric, Metric)
     assert (metric.name, metric.greater_is_better) == ("closeness", True)
@@ -78,6 +87,9 @@ def test_quotes_keep_spaces_and_a_quote_left_open_is_told() -> None:
     words = arguments.split('trial --target "median price" --train df')
     values = arguments.cell_parser().parse_args(words)
     assert (values.name, values.target, values.train) == ("trial", "median price", "df")
+    assert arguments.split_line("suggest don't use trees") == ["suggest", "don't use trees"]
+    with pytest.raises(SettingsError, match="unrecognized arguments: --tim"):
+        arguments.cell_parser().parse_args(["trial", "--tim", "5m"])
     with pytest.raises(SettingsError, match="close the quotes"):
         arguments.split('--target "median')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.errors import MlestarError
@@ -51,19 +52,23 @@ def submit(workspace: Workspace, values: Values) -> Any:
     run = workspace.run(values)
     if run.task.source.test is None:
         raise MlestarError("this task has no rows to predict, so there is nothing to submit")
+    copy = values["path"]
+    if copy is not None and copy.exists():
+        raise MlestarError(f"{copy} exists; choose another name")
+    if copy is not None and not copy.absolute().parent.is_dir():
+        raise MlestarError(f"no folder {copy.parent}; make it or choose another")
     if run.state.submission is None or run.state.submission["id"] != run.state.best:
         workspace.extend(values, "submit", Session.deliver_best)
     path = run.folder / "submission.csv"
-    if values["path"] is not None:
-        if values["path"].exists():
-            raise MlestarError(f"{values['path']} exists; choose another name")
-        shutil.copyfile(path, values["path"])
-        path = values["path"]
+    if copy is not None:
+        path = Path(shutil.copyfile(path, copy))
     return views.TextView(f"submission of {workspace.run(values).state.best}: {path}")
 
 
 def unseal(workspace: Workspace, values: Values) -> Any:
     """Grade the best candidate on the sealed rows, once."""
+    if not workspace.run(values).validation.has_sealed:
+        raise MlestarError("this run has no sealed rows; start one with --sealed 0.2")
     value, optimism = workspace.extend(values, "unseal", Session.unseal) or (0.0, 0.0)
     metric = workspace.run(values).task.metric.name
     words = f"validation was {format_number(optimism)} better"

@@ -108,7 +108,7 @@ def at_work(workspace: Workspace, values: Values) -> Work:
     """The work on the current run in this kernel; MlestarError when there is none."""
     work = workspace.live(values)
     if work is None:
-        raise MlestarError("the run is not at work in this kernel, so there is nothing to stop")
+        raise MlestarError("the run is not at work in this kernel: nothing to pause or to stop")
     return work
 
 
@@ -147,8 +147,8 @@ def _from_notebook(
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as a notebook; check its name") from error
     base = workspace.candidate(run, candidate or known or "best")
-    sources = {b.name: b.source for b in solution.blocks if b.name in base.solution.names}
-    if not sources:
+    sources = {b.name: b.source for b in solution.blocks}
+    if not set(sources) & set(base.solution.names):
         names = ", ".join(base.solution.names)
         raise SettingsError(f"{path.name} has no block of {base.id}, which has {names}")
     return base, sources
@@ -156,7 +156,9 @@ def _from_notebook(
 
 def _verdict(run: Any, candidate: Candidate, base: Candidate) -> str:
     line = report.candidate_line(run, candidate)
-    accepted = run.state.was_accepted(candidate.branch, candidate.id)
+    accepted = run.state.incumbents.get(candidate.branch) == candidate.id
     is_best = " and is the best now" if run.state.best == candidate.id else ""
     word = f"accepted{is_best}" if accepted else f"not accepted; {base.id} stays"
-    return f"{line}\n{word}"
+    new = [name for name in candidate.solution.names if name not in base.solution.names]
+    added = f"\nnew blocks, before the last one: {', '.join(new)}" if new else ""
+    return f"{line}\n{word}{added}"

@@ -61,6 +61,8 @@ def resume(workspace: Workspace, values: Values) -> Any:
     told = {"run": folder}
     live = workspace.live(told)
     if live is not None:
+        if values["time"] is not None:
+            live.session.change_limit(values["time"])
         live.session.resume_work()
         workspace.attach(live, background=background)
         return _standing(workspace, told, background=background)
@@ -76,6 +78,8 @@ def refine(workspace: Workspace, values: Values) -> Any:
     """Outer steps on the best candidate; where a run waits for its next step, that step."""
     live = workspace.live(values)
     if live is not None and live.is_waiting:
+        if all(report["branch"] < 0 for report in live.run.state.waiting):
+            raise SettingsError("all steps are done; go on with %mlestar resume, refine later")
         if values["block"]:
             live.session.pin(values["block"])
         known = set(live.run.state.candidates)
@@ -119,6 +123,8 @@ def merge(workspace: Workspace, values: Values) -> Any:
     run = workspace.run(values)
     base = workspace.candidate(run, values["id"])
     other = workspace.candidate(run, values["other"])
+    if base.id == other.id:
+        raise SettingsError(f"{base.id} cannot be merged into itself; name two candidates")
     return _judged(workspace, values, "merge", lambda session: session.merge(base, other))
 
 
@@ -131,10 +137,14 @@ def debug(workspace: Workspace, values: Values) -> Any:
 def search(workspace: Workspace, values: Values) -> Any:
     """Models that were not tried yet."""
     known = _known(workspace, values)
-    workspace.extend(
-        values, "search", lambda session: session.search_more(values["models"]),
-        background=values["background"],
-    )  # fmt: skip
+
+    def work(session: Session) -> list[Candidate]:
+        return session.search_more(values["models"])
+
+    if workspace.live(values) is None:
+        workspace.extend(values, "search", work, background=values["background"])
+    else:
+        workspace.ask(values, "search", work)
     return _tried(workspace, values, known, background=values["background"])
 
 
