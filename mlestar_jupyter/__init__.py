@@ -21,6 +21,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Where the built JupyterLab extension is; for those who develop it."""
+    return [{"src": "labextension", "dest": "mlestar-jupyter-labextension"}]
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Called by ``%load_ext mlestar_jupyter``: makes the magics known."""
     from mlestar_jupyter.jupyter.magics import register

@@ -44,10 +44,15 @@ class Channel:
 
     ``handlers`` are called for commands as ``handlers[verb](folder, **arguments)`` with the folder
     of the run that is meant (None if there is none), from the thread of a subshell: they must
-    return soon. Nothing here ever raises into a run, and without a front end nothing is sent.
+    return soon. ``defaults`` are those of a new run, for a form. Nothing here ever raises into a
+    run, and without a front end nothing is sent.
     """
 
-    def __init__(self, handlers: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Callable[..., Any]],
+        defaults: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         self.handlers = handlers
         self._lock = threading.RLock()
         self._attached: dict[Path, Attached] = {}  # the last one last
@@ -59,7 +64,7 @@ class Channel:
             queue.SimpleQueue()
         )
         self._sender: threading.Thread | None = None
-        self._requests = Requests(self._attached_runs, self._command, kernel.namespace)
+        self._requests = Requests(self._attached_runs, self._command, kernel.namespace, defaults)
         if kernel.kernel() is not None:
             from comm import get_comm_manager
 

@@ -45,6 +45,10 @@ class MLEStar(Configurable):
             reproduce=self.reproduce,
         )
 
+    def values(self) -> dict[str, Any]:
+        """Each default by its name."""
+        return {name: getattr(self, name) for name in sorted(self.traits(config=True))}
+
     def rows(self) -> list[tuple[str, str]]:
         """Each default, its value and what it is, for people."""
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ def cell_id() -> str | None:
 def facts() -> dict[str, Any]:
     """What a front end may want to know of the kernel."""
     own = kernel()
+    package = sys.modules.get("ipykernel")  # loaded if this is one
     return {
         "python": platform.python_version(),
-        "ipykernel": getattr(own, "implementation_version", None),
+        "ipykernel": getattr(package, "__version__", None),
         "subshells": bool(getattr(own, "_supports_kernel_subshells", False)),
         "folder": str(Path.cwd()),
     }

@@ -26,7 +26,8 @@ class MlestarMagics(Magics):
         self.config_defaults = MLEStar(parent=shell)
         shell.configurables.append(self.config_defaults)
         self.workspace = Workspace(shell, self.config_defaults)
-        self.workspace.channel = Channel(FrontEndRequests(self.workspace).handlers())
+        requests = FrontEndRequests(self.workspace)
+        self.workspace.channel = Channel(requests.handlers(), self.config_defaults.values)
 
     @no_var_expand
     @line_cell_magic

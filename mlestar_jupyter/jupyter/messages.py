@@ -14,6 +14,7 @@ from mlestar_jupyter._version import __version__
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.events import Event
+from mlestar_jupyter.metrics import METRICS
 from mlestar_jupyter.notebook.cells import id_prefix
 from mlestar_jupyter.notebook.telling import Telling, places
 from mlestar_jupyter.solution import Block, Solution
@@ -22,7 +23,7 @@ from mlestar_jupyter.state import State
 #: Raised when a front end that knows only the former version would go wrong.
 PROTOCOL = 1
 #: What the front end may ask for over ``mlestar.control``.
-REQUESTS = ("hello", "snapshot", "cells", "candidate", "runs", "command")
+REQUESTS = ("hello", "snapshot", "cells", "candidate", "runs", "form", "command")
 
 Message = dict[str, Any]
 
@@ -96,24 +97,51 @@ def snapshot(
     }  # fmt: skip
 
 
-def candidate(run: str, found: Candidate, parent: Candidate | None) -> Message:
-    """A candidate's blocks beside those of its parent, for a comparison cell by cell."""
+def candidate(
+    run: str,
+    found: Candidate,
+    parent: Candidate | None,
+    outputs: Mapping[str, Sequence[Any]],
+    checks: Mapping[str, Any] | None,
+) -> Message:
+    """A candidate's blocks beside those of its parent, for a comparison cell by cell.
+
+    ``outputs`` are those of its blocks by name, ``checks`` what the checks see in its source.
+    """
     before = {} if parent is None else {b.name: b.source for b in parent.solution.blocks}
     names = set(found.solution.names)
     return {
         "type": "candidate", "run": run, **_summary(found),
         "parent": None if parent is None else parent.id,
         "blocks": [
-            {"name": b.name, "source": b.source, "before": before.get(b.name)}
+            {
+                "name": b.name, "source": b.source, "before": before.get(b.name),
+                "outputs": plain(outputs.get(b.name, [])),
+            }
             for b in found.solution.blocks
         ],
         "gone": [{"name": n, "before": source} for n, source in before.items() if n not in names],
+        "checks": plain(checks),
     }  # fmt: skip
 
 
 def runs(items: Iterable[Mapping[str, Any]]) -> Message:
     """The runs that can be asked for."""
     return {"type": "runs", "runs": [plain(item) for item in items]}
+
+
+def form(
+    frames: Sequence[Mapping[str, Any]], columns: Sequence[str], defaults: Mapping[str, Any]
+) -> Message:
+    """What the form of a new task may offer."""
+    return {
+        "type": "form", "frames": plain(frames), "columns": plain(columns),
+        "metrics": [
+            {"name": metric.name, "greater_is_better": metric.greater_is_better}
+            for metric in METRICS.values()
+        ],
+        "defaults": plain(defaults),
+    }  # fmt: skip
 
 
 def reply(request: Any, result: Any = None) -> Message:

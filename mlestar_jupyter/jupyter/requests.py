@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.checks.data_usage import find_unused
+from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.journal import is_locked, read_events
 from mlestar_jupyter.jupyter import messages
-from mlestar_jupyter.notebook.cells import id_prefix
+from mlestar_jupyter.jupyter.completion import columns_of
+from mlestar_jupyter.jupyter.namespace import frame_names
+from mlestar_jupyter.notebook.cells import executed_cells, id_prefix
 from mlestar_jupyter.notebook.telling import tellings
 from mlestar_jupyter.run import RUNS, Run
 from mlestar_jupyter.session import open_run
@@ -33,11 +39,13 @@ class Requests:
         self,
         attached: Callable[[], list[Any]],
         command: Callable[[Path | None, Any, Any], Any],
-        functions: Callable[[], Mapping[str, Any]],
+        namespace: Callable[[], Mapping[str, Any]],
+        defaults: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._attached = attached
         self._command = command
-        self._functions = functions  # metrics of the user's own, which the kernel may have
+        self._namespace = namespace  # DataFrames, and metrics of the user's own
+        self._defaults = defaults
 
     def answer(self, data: Mapping[str, Any]) -> Any:
         """The result of a request; MlestarError says what is wrong with it."""
@@ -50,6 +58,8 @@ class Requests:
                 return self._cells(data.get("run"), data.get("headings"))
             case "candidate":
                 return self._candidate(data.get("run"), data.get("candidate"))
+            case "form":
+                return self._form(data.get("data"), data.get("train"))
             case "command":
                 folder = self._folder(data.get("run"), is_needed=False)
                 return self._command(folder, data.get("verb"), data.get("arguments") or {})
@@ -95,7 +105,22 @@ class Requests:
         if found is None:
             raise MlestarError(f"no candidate {candidate!r} in {shown}")
         parent = run.state.candidates.get(found.parents[0]) if found.parents else None
-        return messages.candidate(shown, found, parent)
+        cells = executed_cells(run, found)
+        outputs = {block: cell.outputs for block, cell in cells.items()}
+        return messages.candidate(shown, found, parent, outputs, _checks(run, found))
+
+    def _form(self, data: Any, train: Any) -> messages.Message:
+        namespace = self._namespace()
+        words = ["--train", str(train)] if train else ["--data", str(data)] if data else []
+        frames = []
+        for name in frame_names(namespace):
+            value = namespace[name]
+            # A LazyFrame has no length, and asking for one would compute it.
+            rows = len(value) if hasattr(value, "__len__") else None
+            frames.append(
+                {"name": name, "rows": rows, "columns": columns_of(["--train", name], namespace)}
+            )
+        return messages.form(frames, columns_of(words, namespace), self._defaults())
 
     def _entry(self, name: Any) -> AttachedRun | None:
         """The run of this kernel that is meant: the last one if none is named."""
@@ -108,7 +133,7 @@ class Requests:
         entry = self._entry(name)
         if entry is not None:
             return entry.run, entry.name, entry.anchor
-        return open_run(self._folder(name), functions=self._functions()), str(name), None
+        return open_run(self._folder(name), functions=self._namespace()), str(name), None
 
     def _folder(self, name: Any, *, is_needed: bool = True) -> Any:
         entry = self._entry(name)
@@ -128,6 +153,16 @@ def is_at_work(run: Run) -> bool:
     """Whether some process is at work on a run of this kernel."""
     # To ask for the lock is to take it for a moment: not while the run is being opened again.
     return not run.state.ended and run.is_busy
+
+
+def _checks(run: Run, found: Candidate) -> dict[str, Any] | None:
+    """What the checks see in a candidate's source; None when they cannot read it."""
+    try:
+        leaks = find_leaks(found.solution, run.task)
+        usage = find_unused(found.solution, run.task)
+    except Exception:  # the user asks to see a candidate: what is known of it is shown all the same
+        return None
+    return {"leakage": [asdict(leak) for leak in leaks], **asdict(usage)}
 
 
 def _item(name: str, folder: Path, run: Run | None) -> dict[str, Any]:

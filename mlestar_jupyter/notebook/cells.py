@@ -33,7 +33,8 @@ def cell_id(run: Run, *parts: str) -> str:
 def id_prefix(name: str, events: Sequence[Event]) -> str:
     """What the ids of all cells of a run begin with."""
     # Not the path: a run may be moved. When it began tells runs of one name apart.
-    began = events[0].at if events else 0.0
+    # As the journal has it, or a run that is opened again would have other ids.
+    began = round(events[0].at, 3) if events else 0.0
     return "m" + hashlib.sha256(f"{name} {began}".encode()).hexdigest()[:8]
 
 
@@ -61,17 +62,33 @@ def candidate_cells(run: Run, candidate: Candidate, parent: Candidate | None) ->
     )
     cells = [heading]
     solution = candidate.solution
-    executed = _executed(run, candidate) if candidate.is_scored else {}
+    executed = executed_cells(run, candidate)
     for name in solution.changed(None if parent is None else parent.solution):
         block = Block(name, solution.source(name))
         cell = block_cell(block, run=run.folder.name, candidate=candidate.id)
         cell.id = cell_id(run, candidate.id, name)
         before = executed.get(name)
-        if before is not None and before.source.strip() == block.source.strip():
-            cell.outputs = [_light(output) for output in before.outputs]
+        if before is not None:
+            cell.outputs = before.outputs
             cell.execution_count = before.execution_count
         cells.append(cell)
     return cells
+
+
+def executed_cells(run: Run, candidate: Candidate) -> dict[str, NotebookNode]:
+    """A candidate's blocks as they were executed on fold 1, without what would weigh too much.
+
+    A block that was rewritten after that execution has none.
+    """
+    if not candidate.is_scored:
+        return {}
+    found = {}
+    for name, cell in _executed(run, candidate).items():
+        known = name in candidate.solution.names
+        if known and cell.source.strip() == candidate.solution.source(name).strip():
+            cell.outputs = [_light(output) for output in cell.outputs]
+            found[name] = cell
+    return found
 
 
 def candidate_heading(run: Run, candidate: Candidate, parent: Candidate | None) -> str:

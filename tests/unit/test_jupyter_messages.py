@@ -147,11 +147,14 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """One example of each message, by what it is."""
     kernel = {"python": "3.11.7", "ipykernel": "7.4.0", "subshells": True, "folder": "/home/user"}
     monkeypatch.setattr(kernel_module, "facts", lambda: kernel)
+    trips = pd.DataFrame({"km": [1.0, 2.0], "fare": [3, 4]})
+    monkeypatch.setattr(kernel_module, "namespace", lambda: {"trips": trips, "_": trips})
 
     def pin(folder: Path | None, block: str | None = None) -> str:
         return f"the next target block is {block}"
 
-    channel = Channel({"pin": pin, "pause": lambda folder: None, "status": lambda folder: {}})
+    verbs = {"pin": pin, "pause": lambda folder: None, "status": lambda folder: {}}
+    channel = Channel(verbs, lambda: {"agents": "playbook", "jobs": 2, "time": "10m"})
     channel.attach(run, anchor="the-cell-of-the-magic")
     comm = Comm()
     greeting = {"type": "hello", "id": "1", "protocol": 1, "front_end": "jupyterlab 0.1.0",
@@ -177,6 +180,7 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     ask("unknown verb", {"type": "command", "id": "7", "run": name, "verb": "dance",
                          "arguments": {}})  # fmt: skip
     ask("unknown run", {"type": "snapshot", "id": "8", "run": "mlestar_runs/nowhere"})
+    ask("form", {"type": "form", "id": "10", "data": None, "train": "trips"})
     stranger = Comm()
     channel._opened(stranger, {"content": {"data": {**greeting, "id": "9", "protocol": 2}}})
     asked["version mismatch"] = {

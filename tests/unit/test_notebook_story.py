@@ -140,6 +140,9 @@ def test_the_same_candidate_has_the_same_cell_ids_and_another_run_has_others(
     candidate = judged(run)
     ids = [cell.id for cell in candidate_cells(run, candidate, None)]
     assert ids == [cell.id for cell in candidate_cells(run, candidate, None)]
+    run.close()  # opened again, it has only what the journal keeps
+    again = Run.open(run.folder, run.task)
+    assert ids == [cell.id for cell in candidate_cells(again, candidate, None)]
     other = Run.create(tmp_path / "other", run.task, Settings(folds=2))
     assert not set(ids) & {cell.id for cell in candidate_cells(other, candidate, None)}
 

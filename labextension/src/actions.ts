@@ -1,0 +1,396 @@
+/** What the user can ask for. Errors become notices; see `Actions` in `state.ts`. */
+
+import { PathExt } from '@jupyterlab/coreutils';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+
+import {
+  blocksOf,
+  cellsOf,
+  indexOf,
+  inOneStep,
+  metadataOf,
+  writeCell,
+  type SharedNotebook
+} from './cells';
+import { unfold } from './folding';
+import { adoptCell, exportCell, INSTALL_CELL, LOAD_CELL, taskCell } from './form';
+import type { PanelModel } from './model';
+import type { NotebookRuns } from './notebook_runs';
+import { isObject } from './protocol';
+import type { Actions, Page, RunState, TaskForm } from './state';
+
+/** What is done by JupyterLab for us. */
+export interface Surroundings {
+  /** Make a notebook and open it. */
+  newNotebook(): Promise<void>;
+  /** Let the user choose a folder, below the server's root; null if they chose none. */
+  pickFolder(start: string): Promise<string | null>;
+  /** Open a file, by its path below the server's root. Rejected if it is not there. */
+  openFile(path: string): Promise<void>;
+}
+
+/** Milliseconds that the package may take to be loaded. */
+const LOADING = 60_000;
+
+/** The actions of the sidebar, on the notebook in focus. */
+export class PanelActions implements Actions {
+  constructor(
+    private readonly model: PanelModel,
+    private readonly surroundings: Surroundings
+  ) {}
+
+  loadPackage = (): Promise<void> =>
+    this.attempt('load', async () => {
+      await this.load(this.notebook());
+    });
+
+  installPackage = (): Promise<void> =>
+    this.attempt('install', async () => {
+      const runs = this.notebook();
+      await this.runOnTop(runs, INSTALL_CELL);
+      await this.load(runs);
+    });
+
+  newNotebook = (): Promise<void> =>
+    this.attempt('new notebook', () => this.surroundings.newNotebook());
+
+  reconnect = (): Promise<void> => this.attempt('reconnect', () => this.notebook().reconnect());
+
+  open = (page: Page): void => {
+    this.model.set({ page });
+    if (page.kind === 'candidate') {
+      void this.askDetail(page.id);
+    }
+  };
+
+  showRun = (run: string | null): Promise<void> =>
+    this.attempt('show', async () => {
+      await this.notebook().show(run);
+      this.model.set({ page: { kind: 'run' }, detail: null });
+    });
+
+  refreshRuns = (): Promise<void> => this.attempt('runs', () => this.notebook().refresh());
+
+  dismiss = (): void => {
+    this.model.set({ notice: null });
+  };
+
+  refreshFacts = async (form: Pick<TaskForm, 'data' | 'train'>): Promise<void> => {
+    const runs = this.model.current;
+    if (runs?.connection.kind !== 'connected') {
+      return;
+    }
+    try {
+      const data = form.data.trim() || null;
+      const train = form.train.trim() || null;
+      this.model.set({ facts: await runs.ask('form', { data, train }) });
+    } catch {
+      // The form works without: what it cannot offer is typed.
+    }
+  };
+
+  pickFolder = async (): Promise<string | null> => {
+    let folder: string | null = null;
+    await this.attempt('folder', async () => {
+      const from = PathExt.dirname(this.notebook().panel.context.path);
+      const picked = await this.surroundings.pickFolder(from);
+      // Relative to the notebook: there the kernel is.
+      folder = picked === null ? null : PathExt.relative(from, picked) || '.';
+    });
+    return folder;
+  };
+
+  cellOf = (form: TaskForm): string => taskCell(form);
+
+  start = (form: TaskForm): Promise<void> =>
+    this.attempt('start', async () => {
+      const runs = this.notebook();
+      if (runs.connection.kind !== 'connected') {
+        await this.load(runs);
+      }
+      this.model.set({ page: { kind: 'run' } });
+      this.runLater(runs.panel, await this.writeCell(runs.panel, taskCell(form)));
+    });
+
+  resume = (): Promise<void> => this.command('resume');
+  pause = (): Promise<void> => this.command('pause');
+  stop = (): Promise<void> => this.command('stop');
+  ablate = (): Promise<void> => this.command('ablate');
+  ensemble = (): Promise<void> => this.command('ensemble');
+  undo = (): Promise<void> => this.command('undo');
+  pin = (block: string | null): Promise<void> => this.command('pin', { block });
+
+  step = (block?: string): Promise<void> =>
+    block === undefined ? this.command('resume') : this.command('refine', { block });
+
+  refine = (block?: string): Promise<void> =>
+    this.command('refine', block === undefined ? {} : { block });
+
+  suggest = async (words: string): Promise<boolean> => {
+    let isTaken = false;
+    await this.attempt('suggest', async () => {
+      const meaning = await this.ask('suggest', { words });
+      isTaken = true;
+      if (typeof meaning === 'string' && meaning !== '') {
+        this.model.tell('info', `understood as: ${meaning}`);
+      }
+    });
+    return isTaken;
+  };
+
+  interrupt = (): Promise<void> =>
+    this.attempt('interrupt', async () => {
+      await this.notebook().kernel?.interrupt();
+    });
+
+  adopt = (candidate: string): Promise<void> =>
+    this.attempt('adopt', async () => {
+      const { shared } = this.notebook();
+      const blocks = shared === null ? {} : blocksOf(shared, this.run().prefix, candidate);
+      if (Object.keys(blocks).length === 0) {
+        throw new Error(`the cells of ${candidate} are not in this notebook; insert them first`);
+      }
+      await this.ask('adopt', { candidate, blocks });
+    });
+
+  insert = (candidate: string): Promise<void> =>
+    this.attempt('insert', async () => {
+      const runs = this.notebook();
+      const run = this.run();
+      const detail = await runs.ask('candidate', { run: run.run, candidate });
+      const text = adoptCell(detail, this.otherRun(run));
+      const cells = runs.shared === null ? [] : cellsOf(runs.shared, run.prefix);
+      const last = cells.filter(([, cell]) => metadataOf(cell)?.candidate === candidate).at(-1);
+      await this.writeCell(runs.panel, text, last === undefined ? undefined : last[0] + 1);
+    });
+
+  reveal = (candidate: string): Promise<void> =>
+    this.attempt('reveal', async () => {
+      const runs = this.notebook();
+      const { shared } = runs;
+      const heading = `${this.run().prefix}-${candidate}`;
+      if (shared === null) {
+        return;
+      }
+      if (indexOf(shared, heading) < 0) {
+        await runs.insertCells([heading]);
+      }
+      const index = indexOf(shared, heading);
+      if (index < 0) {
+        throw new Error(`${candidate} has no cells: variants of a study are rows of its table`);
+      }
+      await show(runs.panel, index);
+      unfold(runs.panel.content.widgets[index]);
+    });
+
+  insertAll = (): Promise<void> =>
+    this.attempt('insert all', async () => {
+      const count = await this.notebook().insertCells();
+      if (count === 0) {
+        this.model.tell('info', 'all cells of this run are in the notebook');
+      }
+    });
+
+  exportTo = (path: string, candidate?: string): Promise<void> =>
+    this.attempt('export', async () => {
+      const { panel } = this.notebook();
+      const text = exportCell(path, candidate ?? null, this.otherRun(this.run()));
+      this.runLater(panel, await this.writeCell(panel, text));
+    });
+
+  openFile = (file: string): Promise<void> =>
+    this.attempt('open', async () => {
+      const { panel, connection } = this.notebook();
+      const run = this.run();
+      const kernelFolder = connection.kind === 'connected' ? connection.hello.kernel.folder : '';
+      const isBelow = kernelFolder !== '' && run.folder.startsWith(`${kernelFolder}/`);
+      const folder = isBelow ? run.folder.slice(kernelFolder.length + 1) : run.run;
+      const path = PathExt.join(PathExt.dirname(panel.context.path), folder, file);
+      try {
+        await this.surroundings.openFile(path);
+      } catch {
+        throw new Error(`${file} cannot be opened here; it is in ${run.folder}`);
+      }
+    });
+
+  private async askDetail(id: string): Promise<void> {
+    this.model.set({ detail: { kind: 'loading', id } });
+    try {
+      const run = this.run().run;
+      const detail = await this.notebook().ask('candidate', { run, candidate: id });
+      this.setDetail(id, { kind: 'loaded', id, detail });
+    } catch (error) {
+      this.setDetail(id, { kind: 'failed', id, error: words(error) });
+    }
+  }
+
+  private setDetail(id: string, detail: NonNullable<PanelModel['state']['detail']>): void {
+    // Unless another page was opened meanwhile.
+    if (this.model.state.detail?.id === id) {
+      this.model.set({ detail });
+    }
+  }
+
+  /** A verb of the kernel; what it says is not shown, since its events tell. */
+  private command(verb: string, given: Record<string, unknown> = {}): Promise<void> {
+    return this.attempt(verb, async () => {
+      await this.ask(verb, given);
+    });
+  }
+
+  private ask(verb: string, given: Record<string, unknown>): Promise<unknown> {
+    const run = this.run().run;
+    return this.notebook().ask('command', { run, verb, arguments: given });
+  }
+
+  /** Do something that may fail, and say while it is under way. */
+  private async attempt(verb: string, work: () => Promise<void>): Promise<void> {
+    const { asking } = this.model.state;
+    if (asking.has(verb)) {
+      return;
+    }
+    this.model.set({ asking: new Set([...asking, verb]), notice: null });
+    try {
+      await work();
+    } catch (error) {
+      this.model.tell('error', words(error));
+    } finally {
+      const left = new Set(this.model.state.asking);
+      left.delete(verb);
+      this.model.set({ asking: left });
+    }
+  }
+
+  private notebook(): NotebookRuns {
+    const { current } = this.model;
+    if (current === null) {
+      throw new Error('open a notebook first');
+    }
+    return current;
+  }
+
+  private run(): RunState {
+    const run = this.notebook().run;
+    if (run === null) {
+      throw new Error('there is no run yet; start one');
+    }
+    return run;
+  }
+
+  /** The run's folder if magics would take another run, the last one of the kernel. */
+  private otherRun(run: RunState): string | null {
+    const last = this.notebook().items.find(item => item.attached);
+    return last?.run === run.run ? null : run.run;
+  }
+
+  /** Write and run the cell that loads the package, and wait until the kernel answers. */
+  private async load(runs: NotebookRuns): Promise<void> {
+    const at = runs.shared?.cells.findIndex(cell => cell.getSource().trim() === LOAD_CELL) ?? -1;
+    if (at >= 0) {
+      await runExisting(runs.panel, at);
+    } else {
+      await this.runOnTop(runs, LOAD_CELL);
+    }
+    await until(runs, () => runs.connection.kind === 'connected');
+  }
+
+  /** Write a cell above all others and run it; the active cell stays the active one. */
+  private async runOnTop(runs: NotebookRuns, source: string): Promise<void> {
+    if (runs.shared !== null) {
+      writeCell(runs.shared, 0, source);
+      await runExisting(runs.panel, 0);
+    }
+  }
+
+  /** Write a cell of the user's own, by default below the active one, and bring it into view. */
+  private async writeCell(panel: NotebookPanel, source: string, at?: number): Promise<number> {
+    const { shared } = this.notebook();
+    if (shared === null) {
+      throw new Error('open a notebook first');
+    }
+    const { activeCellIndex } = panel.content;
+    const active = shared.cells[activeCellIndex];
+    const isEmpty = active?.cell_type === 'code' && active.getSource().trim() === '';
+    if (at === undefined && isEmpty && metadataOf(active) === null) {
+      inOneStep(shared, () => {
+        active.setSource(source);
+      });
+      await show(panel, activeCellIndex);
+      return activeCellIndex;
+    }
+    const index = at ?? below(shared, activeCellIndex);
+    writeCell(shared, index, source);
+    await show(panel, index);
+    return index;
+  }
+
+  /** Run a cell without waiting for its end: a run may take hours. */
+  private runLater(panel: NotebookPanel, index: number): void {
+    runExisting(panel, index).catch((error: unknown) => {
+      this.model.tell('error', words(error));
+    });
+  }
+}
+
+/** The index below a cell; below all cells of a run if it is one of them. */
+function below(shared: SharedNotebook, active: number): number {
+  const cell = shared.cells[active];
+  if (cell === undefined) {
+    return shared.cells.length;
+  }
+  const run = metadataOf(cell)?.run;
+  let last = active;
+  if (run !== undefined) {
+    last = shared.cells.findLastIndex(other => metadataOf(other)?.run === run);
+  }
+  return last + 1;
+}
+
+/** Bring a cell into view and make it the active one. */
+async function show(panel: NotebookPanel, index: number): Promise<void> {
+  const { content } = panel;
+  const cell = content.widgets[index];
+  if (cell?.isHidden === true) {
+    NotebookActions.expandParent(cell, content);
+  }
+  content.deselectAll();
+  content.activeCellIndex = index;
+  await content.scrollToItem(index, 'smart');
+}
+
+async function runExisting(panel: NotebookPanel, index: number): Promise<void> {
+  const cell = panel.content.widgets[index];
+  if (cell === undefined) {
+    throw new Error('the cell is gone');
+  }
+  await panel.sessionContext.ready;
+  await NotebookActions.runCells(panel.content, [cell], panel.sessionContext);
+}
+
+function until(runs: NotebookRuns, isTrue: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      if (isTrue()) {
+        end();
+        resolve();
+      }
+    };
+    const end = (): void => {
+      clearTimeout(timer);
+      runs.changed.disconnect(look);
+    };
+    const timer = setTimeout(() => {
+      end();
+      reject(new Error('the package could not be loaded; see the output of the cell'));
+    }, LOADING);
+    runs.changed.connect(look);
+    look();
+  });
+}
+
+function words(error: unknown): string {
+  if (error instanceof Error) {
+    return error.message;
+  }
+  return isObject(error) ? JSON.stringify(error) : String(error);
+}

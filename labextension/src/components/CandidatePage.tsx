@@ -1,0 +1,252 @@
+import * as React from 'react';
+
+import { formatBranch, formatCost, formatScore, formatSeconds, formatSigned } from '../format';
+import { hasEnded, standingOf } from '../selectors';
+import type { Actions, Candidate, PanelState, RunState } from '../state';
+import { BlockDiff } from './BlockDiff';
+import { Checks } from './Checks';
+import { CandidateLink, Mark } from './marks';
+import { Outputs } from './Outputs';
+import { Button, ConfirmButton, Section } from './ui';
+
+interface Props {
+  readonly state: PanelState;
+  readonly run: RunState;
+  readonly candidate: Candidate;
+  readonly actions: Actions;
+}
+
+/** All that is known of one candidate. */
+export function CandidatePage(props: Props): React.JSX.Element {
+  const { state, run, candidate, actions } = props;
+  const { id, plan, title, stage } = candidate;
+  const heading = React.useRef<HTMLHeadingElement>(null);
+  React.useEffect(() => {
+    heading.current?.focus();
+  }, [id]);
+  const detail = state.detail?.id === id ? state.detail : null;
+  const loaded = detail?.kind === 'loaded' ? detail.detail : null;
+  const retry = (): void => {
+    actions.open({ kind: 'candidate', id });
+  };
+  return (
+    <article className="mlestar-Page" aria-label={`Candidate ${id}`}>
+      <div className="mlestar-Page-head">
+        <Button
+          label="Back"
+          symbol="‹"
+          hint="To the run"
+          onPress={() => {
+            actions.open({ kind: 'run' });
+          }}
+        />
+        <h2 ref={heading} tabIndex={-1}>
+          {id} <Mark standing={standingOf(run, candidate)} isNamed />
+        </h2>
+      </div>
+      <p className="mlestar-Page-title">{[stage, title].filter(Boolean).join(': ')}</p>
+      <Tools {...props} />
+      <Facts {...props} />
+      {plan !== '' && (
+        <Section title="Plan">
+          <p className="mlestar-Text">{plan}</p>
+        </Section>
+      )}
+      <Verdict {...props} />
+      <Checks
+        checks={loaded?.checks ?? null}
+        findings={loaded?.checks?.leakage ?? candidate.findings}
+        mendings={candidate.mendings}
+      />
+      <Section title={loaded?.parent ? `Changes against ${loaded.parent}` : 'Code'}>
+        {detail?.kind === 'failed' ? (
+          <div className="mlestar-Note mlestar-mod-error">
+            <p>{detail.error}</p>
+            <Button label="Try again" onPress={retry} />
+          </div>
+        ) : loaded === null ? (
+          <p className="mlestar-Empty" role="status">
+            {candidate.status === null ? 'It is under way.' : 'Fetching its code…'}
+          </p>
+        ) : (
+          <Blocks {...props} detail={loaded} />
+        )}
+      </Section>
+    </article>
+  );
+}
+
+function Tools({ state, run, candidate, actions }: Props): React.JSX.Element {
+  const { id } = candidate;
+  const { asking } = state;
+  const off = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
+  const unfinished = off || (candidate.status === null ? 'it is under way' : '');
+  const unscored = unfinished || (candidate.score === null ? 'it has no score' : '');
+  const notBest = off || (run.best === id ? '' : 'only the best candidate can be taken back');
+  return (
+    <div className="mlestar-Buttons" role="group" aria-label={`Candidate ${id}`}>
+      <Button
+        label="Accept"
+        hint={`Adopt the cells of ${id} as you edited them: they are judged`}
+        obstacle={unfinished}
+        isBusy={asking.has('adopt')}
+        onPress={() => actions.adopt(id)}
+      />
+      <ConfirmButton
+        label="Reject"
+        question={`Take ${id} back, for good?`}
+        hint={`Take ${id} back, for good: the candidate before is the best again`}
+        obstacle={notBest}
+        isBusy={asking.has('undo')}
+        onPress={actions.undo}
+      />
+      <Button
+        label="Insert"
+        hint="Write its blocks as a cell, to edit and to run"
+        obstacle={unfinished}
+        isBusy={asking.has('insert')}
+        onPress={() => actions.insert(id)}
+      />
+      <Button
+        label="Show cells"
+        hint="Scroll to its cells in the notebook"
+        obstacle={unfinished}
+        isBusy={asking.has('reveal')}
+        onPress={() => actions.reveal(id)}
+      />
+      <Button
+        label="Export"
+        hint={`As the notebook candidate-${id}.ipynb`}
+        obstacle={unscored}
+        isBusy={asking.has('export')}
+        onPress={() => actions.exportTo(`candidate-${id}.ipynb`, id)}
+      />
+    </div>
+  );
+}
+
+function Facts({ run, candidate, actions }: Props): React.JSX.Element {
+  const { score, gain, parents, block, tokens, cost, debugRounds, executions } = candidate;
+  const onOpen = (id: string): void => {
+    actions.open({ kind: 'candidate', id });
+  };
+  const folds = score !== null && score.folds.length > 1 ? score.folds : [];
+  const facts: readonly (readonly [string, React.ReactNode])[] = [
+    [run.metric, score === null ? candidate.status?.replaceAll('_', ' ') : formatScore(score)],
+    ['gain', gain !== null && `${formatSigned(gain)} over ${parents[0] ?? ''}`],
+    ['folds', folds.length > 0 && folds.map(value => value.toPrecision(4)).join(', ')],
+    ['time', candidate.judged !== null && formatSeconds(candidate.seconds)],
+    ['tokens', tokens?.toLocaleString('en-US')],
+    ['cost', cost !== null && formatCost(cost)],
+    [
+      parents.length > 1 ? 'parents' : 'parent',
+      parents.length > 0 && (
+        <span className="mlestar-Links">
+          {parents.map(id => (
+            <CandidateLink key={id} run={run} id={id} onOpen={onOpen} />
+          ))}
+        </span>
+      )
+    ],
+    ['block', block !== null && <code>{block}</code>],
+    ['where', formatBranch(candidate.branch, run.settings?.solutions ?? 1)],
+    ['debugged', debugRounds > 0 && `${debugRounds} ${debugRounds === 1 ? 'round' : 'rounds'}`],
+    [
+      'executed',
+      executions.length > 1 &&
+        executions.map(one => `${one.purpose} ${formatSeconds(one.seconds)}`).join(', ')
+    ]
+  ];
+  return (
+    <dl className="mlestar-Facts">
+      {facts.map(([name, value]) =>
+        value ? (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </React.Fragment>
+        ) : null
+      )}
+    </dl>
+  );
+}
+
+/** What was decided about it, and why. */
+function Verdict({ run, candidate }: Props): React.JSX.Element | null {
+  const { reason, decisions } = candidate;
+  if (reason === '' && decisions.length === 0) {
+    return null;
+  }
+  return (
+    <Section title="Verdict">
+      <ul className="mlestar-List">
+        {reason !== '' && <li>{reason}</li>}
+        {decisions.map((decision, i) => (
+          <li key={i}>
+            <span aria-hidden>{{ accepted: '✓', rejected: '✕', undone: '↶' }[decision.kind]} </span>
+            {decision.kind}
+            {decision.best && ', the best so far'}
+            {withSpace(formatBranch(decision.branch, run.settings?.solutions ?? 1))}
+            {decision.reason !== '' && `: ${decision.reason}`}
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function withSpace(where: string): string {
+  return where && ` (${where})`;
+}
+
+function Blocks(
+  props: Props & {
+    readonly detail: Extract<NonNullable<PanelState['detail']>, { kind: 'loaded' }>['detail'];
+  }
+): React.JSX.Element {
+  const { state, run, candidate, actions, detail } = props;
+  const off = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
+  const isAtRest = hasEnded(run) || run.standing === 'waiting';
+  const isFirst = detail.parent === null;
+  const isChanged = (block: { before: string | null; source: string }): boolean =>
+    isFirst || block.before !== block.source;
+  const order = [...detail.blocks].sort((a, b) => Number(isChanged(b)) - Number(isChanged(a)));
+  return (
+    <>
+      {order.map(block => (
+        <BlockDiff
+          key={`${detail.id}-${block.name}`}
+          name={block.name}
+          before={isFirst ? block.source : block.before}
+          after={block.source}
+          startsFolded={!isChanged(block)}
+          tools={
+            <Button
+              label="Refine"
+              name={`Refine the block ${block.name}`}
+              hint={
+                isAtRest
+                  ? `One outer step on ${block.name}`
+                  : `Make ${block.name} the target of the next outer step`
+              }
+              obstacle={off}
+              isBusy={state.asking.has('refine') || state.asking.has('pin')}
+              isPressed={run.pinned === block.name}
+              onPress={() => (isAtRest ? actions.refine(block.name) : actions.pin(block.name))}
+            />
+          }
+        >
+          <Outputs outputs={block.outputs} />
+        </BlockDiff>
+      ))}
+      {detail.gone.map(block => (
+        <BlockDiff
+          key={`${candidate.id}-${block.name}`}
+          name={block.name}
+          before={block.before}
+          after={null}
+        />
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,228 @@
+import * as React from 'react';
+
+import { hasEnded } from '../selectors';
+import type { Actions, PanelState, RunState } from '../state';
+import { Button, ConfirmButton } from './ui';
+
+type Obstacles = Readonly<
+  Record<'resume' | 'pause' | 'step' | 'stop' | 'more' | 'best' | 'any', string>
+>;
+
+/** Why each control cannot be used now; "" if it can. */
+export function obstaclesOf(state: PanelState, run: RunState): Obstacles {
+  const { standing } = run;
+  const any = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
+  const isOver = hasEnded(run);
+  const ended = isOver ? 'the run has ended' : '';
+  const resume =
+    standing === 'working' ? 'it is at work' : standing === 'finished' ? 'the run is finished' : '';
+  const pause = ended || (standing === 'working' ? '' : 'it is not at work');
+  const step =
+    standing === 'waiting' ? '' : 'only a run in step mode that waits for you takes a step';
+  const best = run.best === null ? 'there is no best candidate yet' : '';
+  const more = best || (isOver || standing === 'waiting' ? '' : 'while the run is at work: stop it first');
+  const of = (obstacle: string): string => any || obstacle;
+  return {
+    any,
+    resume: of(resume),
+    pause: of(pause),
+    step: of(step),
+    stop: of(ended),
+    best: of(best),
+    more: of(more)
+  };
+}
+
+/** What can be asked of the run. */
+export function Controls(props: {
+  readonly state: PanelState;
+  readonly run: RunState;
+  readonly actions: Actions;
+}): React.JSX.Element {
+  const { state, run, actions } = props;
+  const { asking, connection } = state;
+  const off = obstaclesOf(state, run);
+  const best = run.best ?? '';
+  // Without subshells a busy kernel does not hear us; an interrupt reaches it, and stops softly.
+  const mustInterrupt =
+    state.isKernelBusy && connection.kind === 'connected' && !connection.hello.kernel.subshells;
+  return (
+    <div className="mlestar-Controls">
+      <div className="mlestar-Buttons" role="group" aria-label="The run">
+        <Button
+          label="Go on"
+          symbol="▶"
+          kind={off.resume === '' ? 'primary' : 'plain'}
+          hint="After a pause, with the next step, or after a stop"
+          obstacle={off.resume}
+          isBusy={asking.has('resume')}
+          onPress={actions.resume}
+        />
+        <Button
+          label="Pause"
+          symbol="⏸︎"
+          hint="Begin nothing more; the clock stands"
+          obstacle={off.pause}
+          isBusy={asking.has('pause')}
+          onPress={actions.pause}
+        />
+        <Button
+          label="Step"
+          symbol="⇥"
+          hint="Take the next outer step, then wait again"
+          obstacle={off.step}
+          isBusy={asking.has('resume')}
+          onPress={() => actions.step()}
+        />
+        <Button
+          label="Stop"
+          symbol="■"
+          hint={
+            mustInterrupt
+              ? 'Interrupt the kernel: this one hears nothing else while it is busy'
+              : 'End what is under way; it can go on later'
+          }
+          obstacle={off.stop}
+          isBusy={asking.has('stop') || asking.has('interrupt')}
+          onPress={mustInterrupt ? actions.interrupt : actions.stop}
+        />
+      </div>
+      <div className="mlestar-Buttons" role="group" aria-label="More of the search">
+        <Button
+          label="Refine"
+          hint={`One outer step more: ablate, choose ${run.pinned === null ? 'a block' : run.pinned}, refine it`}
+          obstacle={off.more}
+          isBusy={asking.has('refine')}
+          onPress={() => actions.refine()}
+        />
+        <Button
+          label="Ablate"
+          hint="Measure what each block of the best is worth"
+          obstacle={off.more}
+          isBusy={asking.has('ablate')}
+          onPress={actions.ablate}
+        />
+        <Button
+          label="Ensemble"
+          hint="Combine the best solutions"
+          obstacle={off.more}
+          isBusy={asking.has('ensemble')}
+          onPress={actions.ensemble}
+        />
+      </div>
+      <div className="mlestar-Buttons" role="group" aria-label="The best candidate">
+        <Button
+          label="Insert"
+          name="Insert the best candidate"
+          hint={`Write the blocks of ${best} as a cell, to edit and to run`}
+          obstacle={off.best}
+          isBusy={asking.has('insert')}
+          onPress={() => actions.insert(best)}
+        />
+        <Button
+          label="Adopt"
+          name="Adopt the best candidate"
+          hint={`Judge the cells of ${best} as you edited them`}
+          obstacle={off.best}
+          isBusy={asking.has('adopt')}
+          onPress={() => actions.adopt(best)}
+        />
+        <Button
+          label="Insert all cells"
+          hint="All candidates and studies that are not in the notebook"
+          obstacle={off.any}
+          isBusy={asking.has('insert all')}
+          onPress={actions.insertAll}
+        />
+        <ConfirmButton
+          label="Undo"
+          question={`Take ${best} back, for good?`}
+          hint={`Take ${best} back, for good; the one before is the best again`}
+          obstacle={off.best}
+          isBusy={asking.has('undo')}
+          onPress={actions.undo}
+        />
+      </div>
+      <TextAction
+        label="Suggest"
+        name="Something to try"
+        placeholder="target encoding for city"
+        hint="The agents try it first in the next outer step"
+        obstacle={off.any}
+        isBusy={asking.has('suggest')}
+        onSend={actions.suggest}
+      />
+      <TextAction
+        label="Export"
+        name="Export as"
+        initial="solution.ipynb"
+        choices={['solution.ipynb', 'solution.py', 'solution.html', 'solution']}
+        hint="The suffix says which form: .ipynb, .py, .html, or a folder"
+        obstacle={off.best}
+        isBusy={asking.has('export')}
+        onSend={async path => {
+          await actions.exportTo(path);
+          return false;
+        }}
+      />
+    </div>
+  );
+}
+
+/** A field with a button. It is emptied when what it had was taken. */
+function TextAction(props: {
+  readonly label: string;
+  readonly name: string;
+  readonly hint: string;
+  readonly obstacle: string;
+  readonly isBusy: boolean;
+  readonly initial?: string;
+  readonly placeholder?: string;
+  readonly choices?: readonly string[];
+  readonly onSend: (text: string) => Promise<boolean>;
+}): React.JSX.Element {
+  const [text, setText] = React.useState(props.initial ?? '');
+  const list = React.useId();
+  const obstacle = props.obstacle || (text.trim() === '' ? 'write something first' : '');
+  const send = async (): Promise<void> => {
+    if (obstacle === '' && !props.isBusy && (await props.onSend(text.trim()))) {
+      setText('');
+    }
+  };
+  return (
+    <form
+      className="mlestar-TextAction"
+      onSubmit={event => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+      <input
+        className="mlestar-Input"
+        aria-label={props.name}
+        title={props.hint}
+        autoComplete="off"
+        value={text}
+        placeholder={props.placeholder}
+        list={props.choices === undefined ? undefined : list}
+        onChange={event => {
+          setText(event.target.value);
+        }}
+      />
+      {props.choices !== undefined && (
+        <datalist id={list}>
+          {props.choices.map(choice => (
+            <option key={choice} value={choice} />
+          ))}
+        </datalist>
+      )}
+      <Button
+        label={props.label}
+        hint={props.hint}
+        obstacle={obstacle}
+        isBusy={props.isBusy}
+        onPress={send}
+      />
+    </form>
+  );
+}

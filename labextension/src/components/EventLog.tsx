@@ -1,0 +1,66 @@
+import * as React from 'react';
+
+import { formatSeconds } from '../format';
+import type { RunState } from '../state';
+import { VirtualList } from './VirtualList';
+
+const ROW = 22;
+const HEIGHT = 220;
+
+const MARKS = { plain: '', good: '✓', bad: '!', user: '›' } as const;
+
+/** What happened, line by line. New lines are read out. */
+export function EventLog(props: {
+  readonly run: RunState;
+  readonly onOpen: (id: string) => void;
+}): React.JSX.Element {
+  const { log } = props.run;
+  const [active, setActive] = React.useState(-1);
+  const last = log.at(-1);
+  const chosen = log[active];
+  if (last === undefined) {
+    return <p className="mlestar-Empty">Nothing has happened yet.</p>;
+  }
+  return (
+    <>
+      <VirtualList
+        className="mlestar-Log"
+        role="listbox"
+        label="Events. Enter opens the candidate that a line is about."
+        count={log.length}
+        rowHeight={ROW}
+        height={HEIGHT}
+        active={active < 0 ? log.length - 1 : active}
+        onActive={setActive}
+        onOpen={index => {
+          const about = log[index]?.candidate;
+          if (about) {
+            props.onOpen(about);
+          }
+        }}
+        followsEnd
+        row={index => {
+          const line = log[index];
+          return (
+            line !== undefined && (
+              <div
+                className={`mlestar-Log-line${line.candidate === null ? '' : ' mlestar-mod-opens'}`}
+                title={line.text}
+              >
+                <span className="mlestar-Log-time">{formatSeconds(line.elapsed)}</span>
+                <span className={`mlestar-Log-mark mlestar-tone-${line.tone}`} aria-hidden>
+                  {MARKS[line.tone]}
+                </span>
+                <span className="mlestar-Log-text">{line.text}</span>
+              </div>
+            )
+          );
+        }}
+      />
+      {chosen !== undefined && <p className="mlestar-Log-chosen">{chosen.text}</p>}
+      <div className="mlestar-sr" aria-live="polite">
+        {last.text}
+      </div>
+    </>
+  );
+}

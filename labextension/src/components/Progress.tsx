@@ -1,0 +1,142 @@
+/** How far a run is: stages, branches, time, candidates, cost. */
+
+import * as React from 'react';
+
+import { formatBranch, formatCost, formatNumber, formatSeconds } from '../format';
+import type { Stage } from '../protocol';
+import { elapsedAt, hasEnded, STAGES, targetsNow } from '../selectors';
+import type { RunState, StageSpan } from '../state';
+import { CandidateLink } from './marks';
+import { countOf, Meter, useNow } from './ui';
+
+type StageState = 'done' | 'now' | 'left';
+
+const MARKS: Readonly<Record<StageState, string>> = { done: '✓', now: '●', left: '○' };
+const WORDS: Readonly<Record<StageState, string>> = {
+  done: 'done',
+  now: 'under way',
+  left: 'not begun'
+};
+
+/** The six stages, and what each branch is at. */
+export function StageTimeline(props: {
+  readonly run: RunState;
+  readonly onOpen: (id: string) => void;
+}): React.JSX.Element {
+  const { run } = props;
+  return (
+    <>
+      <ol className="mlestar-Stages" aria-label="Stages">
+        {STAGES.map(stage => {
+          const spans = run.stages.filter(span => span.stage === stage);
+          const state = stateOf(run, spans);
+          return (
+            <li
+              key={stage}
+              className={`mlestar-Stage mlestar-mod-${state}`}
+              aria-current={state === 'now' ? 'step' : undefined}
+              title={`${stage}: ${WORDS[state]}`}
+            >
+              <span className="mlestar-Stage-mark" aria-hidden>
+                {MARKS[state]}
+              </span>
+              <span>{stage}</span>
+              <span className="mlestar-sr">{WORDS[state]}</span>
+              <span className="mlestar-faint">{state === 'left' ? '' : lengthOf(spans)}</span>
+            </li>
+          );
+        })}
+      </ol>
+      <Branches {...props} />
+    </>
+  );
+}
+
+function stateOf(run: RunState, spans: readonly StageSpan[]): StageState {
+  if (spans.some(span => span.until === null)) {
+    return hasEnded(run) ? 'done' : 'now';
+  }
+  return spans.length > 0 ? 'done' : 'left';
+}
+
+/** Branches go through a stage side by side: from the first that begins to the last that ends. */
+function lengthOf(spans: readonly StageSpan[]): string {
+  const from = Math.min(...spans.map(span => span.from));
+  const ends = spans.flatMap(span => (span.until === null ? [] : [span.until]));
+  return ends.length < spans.length ? '' : formatSeconds(Math.max(...ends) - from);
+}
+
+function Branches(props: {
+  readonly run: RunState;
+  readonly onOpen: (id: string) => void;
+}): React.JSX.Element | null {
+  const { run, onOpen } = props;
+  const branches = [...run.incumbents.keys()].filter(branch => branch >= 0).sort();
+  const targets = targetsNow(run);
+  if (branches.length === 0) {
+    return null;
+  }
+  return (
+    <ul className="mlestar-Branches" aria-label="Branches">
+      {branches.map(branch => {
+        const id = run.incumbents.get(branch) ?? '';
+        const score = run.candidates.get(id)?.score;
+        const spans = run.stages.filter(span => span.branch === branch && span.until === null);
+        const stage: Stage | undefined = hasEnded(run) ? undefined : spans.at(-1)?.stage;
+        const target = targets.get(branch);
+        return (
+          <li key={branch}>
+            <span className="mlestar-Branch-name">
+              {formatBranch(branch, branches.length) || 'incumbent'}
+            </span>
+            <CandidateLink run={run} id={id} onOpen={onOpen} />
+            {score != null && <span className="mlestar-number">{formatNumber(score.value)}</span>}
+            {stage !== undefined && (
+              <span className="mlestar-faint">
+                {stage}
+                {stage === 'refine' && target !== undefined && `: ${target}`}
+              </span>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** Time, candidates, and cost when there is one. */
+export function Meters({ run }: { readonly run: RunState }): React.JSX.Element {
+  const { clock, counts, settings } = run;
+  const elapsed = elapsedAt(clock, useNow(clock.isGoing));
+  const limit = settings?.cost;
+  const cost = run.cost ?? 0;
+  const words = [
+    countOf(counts.candidates, 'candidate'),
+    `${counts.scored} scored`,
+    counts.ablations > 0 ? countOf(counts.ablations, 'ablation') : '',
+    counts.underWay > 0 ? `${counts.underWay} under way` : ''
+  ];
+  return (
+    <div className="mlestar-Meters">
+      <Meter
+        label="Time"
+        value={elapsed}
+        max={clock.limit}
+        text={`${formatSeconds(elapsed)} of ${formatSeconds(clock.limit)}`}
+      />
+      {typeof limit === 'number' && (
+        <Meter
+          label="Cost"
+          value={cost}
+          max={limit}
+          text={`${formatCost(cost)} of ${formatCost(limit)}`}
+        />
+      )}
+      <p className="mlestar-Counts">
+        {words.filter(Boolean).join(' · ')}
+        {run.cost !== null && typeof limit !== 'number' && ` · ${formatCost(run.cost)}`}
+        {run.tokens !== null && ` · ${run.tokens.toLocaleString('en-US')} tokens`}
+      </p>
+    </div>
+  );
+}

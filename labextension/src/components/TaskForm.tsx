@@ -1,0 +1,323 @@
+import * as React from 'react';
+
+import type { Actions, PanelState, TaskForm as Form } from '../state';
+import { Check, Field } from './Field';
+import { columnsOf, effective, problemsOf, type Source } from './form_checks';
+import { Button } from './ui';
+
+/** Milliseconds after the last key before the kernel is asked what it knows of the data. */
+const PAUSE = 400;
+
+/** A new task. It becomes the text of a `%%mlestar` cell. */
+export function TaskForm(props: {
+  readonly state: PanelState;
+  readonly actions: Actions;
+  /** Kept by the owner, so that it survives a look at another page. */
+  readonly form: Form;
+  readonly onChange: (form: Form) => void;
+}): React.JSX.Element {
+  const { state, actions, form, onChange } = props;
+  const { facts, connection } = state;
+  const [source, setSource] = React.useState<Source>(form.train === '' ? 'folder' : 'frames');
+  const [isTried, setTried] = React.useState(false);
+  const root = React.useRef<HTMLFormElement>(null);
+  const whole = effective(form, source);
+  const verbs = connection.kind === 'connected' ? connection.hello.verbs : [];
+  const problems = problemsOf(form, source, facts, verbs);
+  useFacts(actions, whole, connection.kind);
+
+  const set = (change: Partial<Form>): void => {
+    onChange({ ...form, ...change });
+  };
+  const shown = (field: keyof Form): string | undefined =>
+    isTried || form[field] !== '' ? problems[field] : undefined;
+  const run = (): void => {
+    setTried(true);
+    if (Object.keys(problems).length === 0) {
+      void actions.start(whole);
+    } else {
+      // The inputs take their marks when this is rendered.
+      setTimeout(() => root.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    }
+  };
+  const agents = form.agents.trim() || (facts?.defaults.agents ?? '');
+  const hasCost = agents !== '' && agents !== 'playbook';
+  return (
+    <form
+      ref={root}
+      className="mlestar-Form"
+      aria-label="New task"
+      noValidate
+      onSubmit={event => {
+        event.preventDefault();
+        run();
+      }}
+    >
+      <Data
+        {...{ state, actions, form, source, shown, set }}
+        onSource={chosen => {
+          setSource(chosen);
+        }}
+      />
+      <Field
+        label="Target"
+        value={form.target}
+        choices={columnsOf(form, source, facts)}
+        placeholder="inferred"
+        hint="the column to predict"
+        problem={shown('target')}
+        onChange={target => {
+          set({ target });
+        }}
+      />
+      <div className="mlestar-Form-pair">
+        <Field
+          isShort
+          label="Metric"
+          value={form.metric}
+          choices={facts?.metrics.map(({ name }) => name)}
+          placeholder="inferred"
+          hint={directionOf(state, form.metric)}
+          onChange={metric => {
+            set({ metric });
+          }}
+        />
+        <Field
+          isShort
+          label="Time limit"
+          value={form.time}
+          placeholder={facts?.defaults.time}
+          problem={shown('time')}
+          onChange={time => {
+            set({ time });
+          }}
+        />
+        <Field
+          isShort
+          label="Agents"
+          value={form.agents}
+          choices={[...new Set([facts?.defaults.agents ?? 'playbook', 'playbook'])]}
+          placeholder={facts?.defaults.agents ?? 'playbook'}
+          onChange={value => {
+            set({ agents: value });
+          }}
+        />
+        <Field
+          isShort
+          label="Jobs"
+          inputMode="numeric"
+          value={form.jobs}
+          placeholder={facts === null ? undefined : String(facts.defaults.jobs)}
+          problem={shown('jobs')}
+          onChange={jobs => {
+            set({ jobs });
+          }}
+        />
+        {(hasCost || form.cost !== '') && (
+          <Field
+            isShort
+            label="Cost limit ($)"
+            inputMode="decimal"
+            value={form.cost}
+            placeholder="none"
+            problem={shown('cost')}
+            onChange={cost => {
+              set({ cost });
+            }}
+          />
+        )}
+        <Field
+          isShort
+          label="Name"
+          value={form.name}
+          placeholder="made up"
+          problem={shown('name')}
+          onChange={name => {
+            set({ name });
+          }}
+        />
+      </div>
+      <Words
+        value={form.words}
+        onChange={words => {
+          set({ words });
+        }}
+      />
+      <Check
+        label="Step by step"
+        hint="wait for me after each outer step"
+        value={form.step}
+        onChange={step => {
+          set({ step });
+        }}
+      />
+      <Check
+        label="In the background"
+        hint="give the kernel back at once"
+        value={form.background}
+        onChange={background => {
+          set({ background });
+        }}
+      />
+      <p className="mlestar-Form-caption">This cell is written into the notebook and run:</p>
+      <pre className="mlestar-Preview" role="group" aria-label="The cell that is written">
+        {actions.cellOf(whole)}
+      </pre>
+      <div className="mlestar-Buttons">
+        <Button
+          kind="primary"
+          label="Run"
+          symbol="▶"
+          hint="Write the cell and run it"
+          obstacle={state.notebook === null ? 'open a notebook first' : ''}
+          isBusy={state.asking.has('start')}
+          onPress={run}
+        />
+        <Button
+          label="Cancel"
+          onPress={() => {
+            actions.open({ kind: 'run' });
+          }}
+        />
+        {isTried && Object.keys(problems).length > 0 && (
+          <span className="mlestar-Field-problem" role="alert">
+            ! see the fields that are marked
+          </span>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function Data(props: {
+  readonly state: PanelState;
+  readonly actions: Actions;
+  readonly form: Form;
+  readonly source: Source;
+  readonly shown: (field: keyof Form) => string | undefined;
+  readonly set: (change: Partial<Form>) => void;
+  readonly onSource: (source: Source) => void;
+}): React.JSX.Element {
+  const { state, actions, form, source, shown, set, onSource } = props;
+  const frames = state.facts?.frames ?? [];
+  const group = React.useId();
+  const choice = (value: Source, label: string): React.JSX.Element => (
+    <label className="mlestar-Check">
+      <input
+        type="radio"
+        name={group}
+        checked={source === value}
+        onChange={() => {
+          onSource(value);
+        }}
+      />
+      {label}
+    </label>
+  );
+  const known = frames.find(({ name }) => name === form.train.trim());
+  return (
+    <fieldset className="mlestar-Fieldset">
+      <legend>Data</legend>
+      <div className="mlestar-Radios">
+        {choice('folder', 'a folder')}
+        {choice('frames', `DataFrames${frames.length > 0 ? ` (${frames.length} found)` : ''}`)}
+      </div>
+      {source === 'folder' ? (
+        <Field
+          label="Folder"
+          value={form.data}
+          placeholder="data"
+          hint="with train and test; seen from the notebook"
+          problem={shown('data')}
+          onChange={data => {
+            set({ data });
+          }}
+        >
+          <Button
+            label="Browse…"
+            isBusy={state.asking.has('folder')}
+            onPress={async () => {
+              const data = await actions.pickFolder();
+              if (data !== null) {
+                set({ data });
+              }
+            }}
+          />
+        </Field>
+      ) : (
+        <div className="mlestar-Form-pair">
+          <Field
+            isShort
+            label="Train"
+            value={form.train}
+            choices={frames.map(({ name }) => name)}
+            hint={known === undefined ? 'the rows to learn from' : sizeOf(known)}
+            problem={shown('train')}
+            onChange={train => {
+              set({ train });
+            }}
+          />
+          <Field
+            isShort
+            label="Test"
+            value={form.test}
+            choices={frames.map(({ name }) => name)}
+            placeholder="none"
+            hint="the rows to predict"
+            onChange={test => {
+              set({ test });
+            }}
+          />
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+function Words(props: {
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}): React.JSX.Element {
+  const id = React.useId();
+  return (
+    <div className="mlestar-Field">
+      <label htmlFor={id}>Description</label>
+      <textarea
+        id={id}
+        className="mlestar-Input"
+        rows={3}
+        value={props.value}
+        placeholder="the task in your words"
+        onChange={event => {
+          props.onChange(event.target.value);
+        }}
+      />
+    </div>
+  );
+}
+
+/** Ask what the kernel knows of the data, once nothing was typed for a moment. */
+function useFacts(actions: Actions, form: Form, connection: string): void {
+  const { data, train } = form;
+  React.useEffect(() => {
+    const timer = setTimeout(() => {
+      void actions.refreshFacts({ data, train });
+    }, PAUSE);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [actions, data, train, connection]);
+}
+
+function directionOf(state: PanelState, name: string): string | undefined {
+  const metric = state.facts?.metrics.find(each => each.name === name.trim());
+  if (metric === undefined) {
+    return undefined;
+  }
+  return metric.greater_is_better ? 'greater is better' : 'smaller is better';
+}
+
+function sizeOf(frame: { readonly rows: number | null; readonly columns: readonly string[] }): string {
+  const rows = frame.rows === null ? '' : `${frame.rows.toLocaleString('en-US')} rows, `;
+  return `${rows}${frame.columns.length} columns`;
+}

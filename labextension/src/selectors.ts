@@ -1,0 +1,115 @@
+/** What is derived from a run's state. Pure functions. */
+
+import type { Stage } from './protocol';
+import type { Candidate, Clock, RunState, Study } from './state';
+
+/** The stages of a run in their order. */
+export const STAGES: readonly Stage[] = [
+  'initialize',
+  'merge',
+  'check',
+  'refine',
+  'ensemble',
+  'finalize'
+];
+
+/** Where a candidate stands now. */
+export type CandidateStanding =
+  | 'under way'
+  | 'cut off'
+  | 'best'
+  | 'incumbent'
+  | 'accepted'
+  | 'undone'
+  | 'rejected'
+  | 'measured'
+  | 'scored'
+  | 'failed';
+
+/** Where a candidate stands now: the best, an incumbent, rejected, failed ... */
+export function standingOf(run: RunState, candidate: Candidate): CandidateStanding {
+  if (candidate.status === null) {
+    return hasEnded(run) ? 'cut off' : 'under way';
+  }
+  if (candidate.id === run.best) {
+    return 'best';
+  }
+  if (run.undone.has(candidate.id)) {
+    return 'undone';
+  }
+  if ([...run.incumbents.values()].includes(candidate.id)) {
+    return 'incumbent';
+  }
+  if (candidate.decisions.some(decision => decision.kind === 'accepted')) {
+    return 'accepted';
+  }
+  if (candidate.score === null) {
+    return candidate.status === 'cancelled' ? 'cut off' : 'failed';
+  }
+  if (candidate.stage === 'ablate') {
+    return 'measured';
+  }
+  return candidate.decisions.some(decision => decision.kind === 'rejected') ? 'rejected' : 'scored';
+}
+
+/** Whether nobody is at work on a run. */
+export function hasEnded(run: RunState): boolean {
+  return ['finished', 'stopped', 'cut off'].includes(run.standing);
+}
+
+/** Seconds at work, at `now` (`Date.now()`). */
+export function elapsedAt(clock: Clock, now: number): number {
+  return clock.isGoing ? clock.elapsed + Math.max(0, now - clock.at) / 1000 : clock.elapsed;
+}
+
+/** Whether one score is better than another under the run's metric. */
+export function isBetter(run: RunState, one: number, other: number): boolean {
+  return run.greaterIsBetter ? one > other : one < other;
+}
+
+/** A line of the tree: a candidate and how deep it lies. */
+export interface TreeLine {
+  readonly candidate: Candidate;
+  readonly depth: number;
+  readonly hasChildren: boolean;
+}
+
+/**
+ * The tree of candidates as lines, parents before children. The variants of ablation studies are
+ * left out unless asked for; below a collapsed candidate nothing is listed.
+ */
+export function treeLines(
+  run: RunState,
+  options: { readonly withAblations?: boolean; readonly collapsed?: ReadonlySet<string> } = {}
+): TreeLine[] {
+  const lines: TreeLine[] = [];
+  const isShown = (id: string): boolean =>
+    options.withAblations === true || run.candidates.get(id)?.stage !== 'ablate';
+  // A stack instead of recursion: a refinement that goes on for long makes a deep tree.
+  const left = run.roots.filter(isShown).map(id => ({ id, depth: 0 }));
+  left.reverse();
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const candidate = run.candidates.get(next.id);
+    if (candidate === undefined) {
+      continue;
+    }
+    const below = (run.children.get(next.id) ?? []).filter(isShown);
+    lines.push({ candidate, depth: next.depth, hasChildren: below.length > 0 });
+    if (options.collapsed?.has(next.id) !== true) {
+      const depth = next.depth + 1;
+      left.push(...below.map(id => ({ id, depth })).reverse());
+    }
+  }
+  return lines;
+}
+
+/** The last study of the candidate that is the best now, or else the last of all. */
+export function latestStudy(run: RunState): Study | null {
+  const ofBest = run.studies.filter(study => study.candidate === run.best);
+  return ofBest.at(-1) ?? run.studies.at(-1) ?? null;
+}
+
+/** The block that is being refined, by branch. */
+export function targetsNow(run: RunState): ReadonlyMap<number, string> {
+  return new Map(run.targets.map(target => [target.branch, target.block]));
+}
