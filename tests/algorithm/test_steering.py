@@ -199,6 +199,20 @@ def test_blocks_of_the_users_own_are_judged_and_the_next_step_starts_from_them(
     assert all(s["candidate"] == adopted.id for s in driver.run.state.studies)
 
 
+def test_what_is_adopted_in_the_middle_of_a_step_gives_way_only_to_something_better(
+    drive: Callable[..., Driver],
+) -> None:
+    driver = drive(settings=SETTINGS.replace(step=False, inner_steps=4))
+    driver.until(lambda run: any(c.stage == "refine" for c in run.state.candidates.values()))
+    base = driver.run.state.candidates["0001"]
+    adopted = driver.session.adopt({"model": MODELS["ridge"].format(x=0.05)}, base)
+    assert adopted.score is not None
+    driver.until(lambda run: len(kinds(run, "step_begun")) >= 2)
+    after = driver.run.state.candidates[str(kinds(driver.run, "step_begun")[1]["incumbent"])]
+    assert after.score is not None
+    assert after.id == adopted.id or after.score.value < adopted.score.value
+
+
 def test_a_worse_solution_of_the_users_own_is_not_accepted(drive: Callable[..., Driver]) -> None:
     driver = drive()
     driver.until_it_waits()
@@ -218,8 +232,11 @@ def test_what_is_undone_is_not_the_best_and_never_comes_back(
     driver.until_it_waits()
     first = driver.run.best
     assert first is not None
-    adopted = driver.session.adopt({"model": MODELS["ridge"].format(x=0.05)}, first)
+    mine = {"model": MODELS["ridge"].format(x=0.05)}
+    adopted = driver.session.adopt(mine, first)
     assert driver.session.undo().id == first.id
+    with pytest.raises(MlestarError, match=f"{adopted.id} is the same, and was undone for good"):
+        driver.session.adopt(mine, first)
     assert driver.run.best == first
     with pytest.raises(MlestarError, match="nothing to undo"):
         driver.session.undo()
