@@ -143,11 +143,15 @@ class Run:
         run._base = 0.0
         if began is not None:
             run._began = began
-        run.emit(
-            "run_started", version=__version__, task=task.name, settings=settings.to_json(),
-            metric=task.metric.name, greater_is_better=task.metric.greater_is_better,
-            validation=validation.describe(), isolated=False,
-        )  # fmt: skip
+        try:
+            run.emit(
+                "run_started", version=__version__, task=task.name, settings=settings.to_json(),
+                metric=task.metric.name, greater_is_better=task.metric.greater_is_better,
+                validation=validation.describe(), isolated=False,
+            )  # fmt: skip
+        except BaseException:
+            run.close()
+            raise
         return run
 
     @classmethod

@@ -95,12 +95,18 @@ class Workspace:
         *,
         background: bool = False,
         shown: bool = True,
+        intro: Any = None,
         cell: str = "",
     ) -> Any:
-        """Begin work on a run, show it, and wait for it unless it goes on in the background."""
+        """Begin work on a run, show it, and wait for it unless it goes on in the background.
+
+        ``intro`` is shown above it.
+        """
         self.folder = session.run.folder
         begun = Work(session, title, work, cell)
         try:
+            if intro is not None:
+                self.show(intro)
             if self.channel is not None:
                 self.channel.attach(session.run)
             if shown:

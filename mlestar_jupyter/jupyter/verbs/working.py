@@ -40,8 +40,8 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         settings = settings.replace(start=None)
     task, kept, folder = _given(workspace, values, body).understand()
     session = Session.start(task, settings, folder, began=began, frames=kept, start=start)
-    workspace.show(views.pairs_view(report.understood(session.run)))
-    workspace.begin(session, "solve", Session.solve, background=background, cell=cell)
+    intro = views.pairs_view(report.understood(session.run))
+    workspace.begin(session, "solve", Session.solve, background=background, intro=intro, cell=cell)
     return _standing(workspace, {"run": session.run.folder}, background=background)
 
 
@@ -171,8 +171,8 @@ def demo(workspace: Workspace, values: Values) -> Any:
     settings = workspace.config.settings().replace(seconds=values["time"])
     data, _, out = Given(write_demo_task(folder / "task"), out=folder / "run").understand()
     session = Session.start(data, settings, out, began=began)
-    workspace.show(views.pairs_view(report.understood(session.run)))
-    workspace.begin(session, "solve", Session.solve, background=values["background"])
+    intro = views.pairs_view(report.understood(session.run))
+    workspace.begin(session, "solve", Session.solve, background=values["background"], intro=intro)
     return _standing(workspace, {"run": out}, background=values["background"])
 
 
