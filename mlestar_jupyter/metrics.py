@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlestar_jupyter import metric_functions as f
-from mlestar_jupyter.errors import SettingsError, TaskError
+from mlestar_jupyter.errors import MlestarError, SettingsError, TaskError
 
 Array = NDArray[Any]
 Needs = Literal["value", "label", "probability", "ranking"]
@@ -46,7 +46,7 @@ class Metric:
         """The metric's value. Raises ValueError when it is not defined for these answers."""
         try:
             value = float(self.function(actual, predicted))
-        except ValueError:
+        except (ValueError, MlestarError):
             raise
         except Exception as error:  # a function of the user's own may raise anything
             raise ValueError(f"{self.name} raised {type(error).__name__}: {error}") from error

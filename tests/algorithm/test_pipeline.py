@@ -18,7 +18,7 @@ from mlestar_jupyter.session import Result, Session
 from mlestar_jupyter.settings import Settings
 
 SETTINGS = Settings(
-    seconds=150, models=3, outer_steps=2, inner_steps=2, solutions=2, ensemble_rounds=2, folds=2
+    seconds=500, models=3, outer_steps=2, inner_steps=2, solutions=2, ensemble_rounds=2, folds=2
 )
 
 
