@@ -17,12 +17,12 @@ YARN := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 YARN_LOG := $(abspath $(VENV))/yarn.log
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-slow check check-lab lab lab-dev labextension clean
+.PHONY: help demo test test-all test-slow test-browser check check-lab lab lab-dev labextension clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /|/' \
-	  | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	  | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.installed-demo ## run the quickstart notebook and show what came out (about 4 minutes)
 	@rm -rf demo/run demo/quickstart.ipynb demo/run-solution.ipynb
@@ -46,6 +46,10 @@ test-all: check ## check, then all tests
 
 test-slow: $(VENV)/.installed-test ## the slow tests alone, up to the first that fails
 	$(PYTEST) -m slow --maxfail 1
+
+# One browser at a time: together they are slower, and wait for each other.
+test-browser: $(VENV)/.installed-test $(VENV)/.installed-browser labextension ## the sidebar's tests in Chromium, up to the first that fails
+	$(BIN)/python -m pytest tests/browser --maxfail 1
 
 check: $(VENV)/.installed-test ## ruff, formatting, mypy, the direction of imports
 	$(BIN)/ruff check .
@@ -76,6 +80,7 @@ clean: ## take away .venv, demo and all caches
 $(VENV)/.installed-demo: EXTRAS = boost,examples
 $(VENV)/.installed-test: EXTRAS = test,examples
 $(VENV)/.installed-lab: EXTRAS = boost,examples,lab
+$(VENV)/.installed-browser: EXTRAS = browser
 
 $(VENV)/.installed-%: pyproject.toml | $(VENV)/.created
 	@echo "installing mlestar-jupyter[$(EXTRAS)] into $(VENV) (a minute or two the first time)"

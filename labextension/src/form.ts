@@ -44,9 +44,9 @@ export function taskCell(form: TaskForm): string {
   if (form.background) {
     words.push('--background');
   }
-  return (
-    `${['%%mlestar', joinWords(words)].join(' ').trimEnd()}\n${form.words.trim()}`.trimEnd() + '\n'
-  );
+  const line = ['%%mlestar', joinWords(words)].join(' ').trimEnd();
+  // IPython refuses a cell magic whose body is empty: a blank line is a body.
+  return `${line}\n${form.words.trim()}\n`;
 }
 
 /** A cell with the blocks in which a candidate differs from its parent, to edit and to adopt. */

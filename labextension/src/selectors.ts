@@ -76,15 +76,22 @@ export interface TreeLine {
 
 /**
  * The tree of candidates as lines, parents before children. The variants of ablation studies are
- * left out unless asked for; below a collapsed candidate nothing is listed.
+ * left out unless asked for, or accepted; below a collapsed candidate nothing is listed.
  */
 export function treeLines(
   run: RunState,
   options: { readonly withAblations?: boolean; readonly collapsed?: ReadonlySet<string> } = {}
 ): TreeLine[] {
   const lines: TreeLine[] = [];
-  const isShown = (id: string): boolean =>
-    options.withAblations === true || run.candidates.get(id)?.stage !== 'ablate';
+  const isShown = (id: string): boolean => {
+    const candidate = run.candidates.get(id);
+    // A variant that turned out better may be the best of the run.
+    return (
+      options.withAblations === true ||
+      candidate?.stage !== 'ablate' ||
+      candidate.decisions.some(decision => decision.kind === 'accepted')
+    );
+  };
   // A stack instead of recursion: a refinement that goes on for long makes a deep tree.
   const left = run.roots.filter(isShown).map(id => ({ id, depth: 0 }));
   left.reverse();

@@ -1,2 +1,5 @@
 import './base.css';
 import './cells.css';
+import './sidebar.css';
+import './run.css';
+import './pages.css';

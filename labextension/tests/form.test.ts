@@ -19,7 +19,7 @@ describe('cells that are written', () => {
       "%%mlestar trial --data 'my data' --target y --time 10m\nPredict y.\n"
     );
     expect(taskCell({ ...EMPTY_FORM, time: '', train: 'df', step: true })).toBe(
-      '%%mlestar --train df --step\n'
+      '%%mlestar --train df --step\n\n'
     );
   });
 

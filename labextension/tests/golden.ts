@@ -1,6 +1,7 @@
 /** The messages that the Python side really sends; its own tests compare with the same file. */
 
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 import type {
   CandidateDetail,
@@ -37,7 +38,7 @@ interface Golden {
   };
 }
 
-const path = new URL('../../tests/golden/messages.json', import.meta.url);
+const path = resolve(import.meta.dirname, '../../tests/golden/messages.json');
 
 export const golden = JSON.parse(readFileSync(path, 'utf-8')) as Golden;
 export const snapshot = golden['mlestar.control'].snapshot.reply.result;

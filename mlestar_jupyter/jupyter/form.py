@@ -84,7 +84,8 @@ class Form:
     @property
     def cell(self) -> str:
         """The whole cell, to keep it as text."""
-        return f"%%mlestar {self.line}".rstrip() + f"\n{self.body}"
+        # IPython refuses a cell magic whose body is empty: a blank line is a body.
+        return f"%%mlestar {self.line}".rstrip() + "\n" + (self.body or "\n")
 
     def show(self) -> None:
         """Bring the preview and what can be chosen up to date."""

@@ -4,6 +4,7 @@ import { formatNumber, formatSeconds, formatSigned } from '../format';
 import type { AblationResult } from '../protocol';
 import { latestStudy } from '../selectors';
 import type { RunState, Study } from '../state';
+import { Icon } from './Icon';
 import { CandidateLink } from './marks';
 import { Button } from './ui';
 
@@ -32,14 +33,17 @@ export function AblationBars(props: {
     <div className="mlestar-Ablation">
       <div className="mlestar-Ablation-head">
         <span>
-          Of <CandidateLink run={run} id={study.candidate} onOpen={onOpen} />: how much better
-          each block makes it ({run.metric})
+          Of <CandidateLink run={run} id={study.candidate} onOpen={onOpen} />: how much better each
+          block makes it ({run.metric})
         </span>
         {run.studies.length > 1 && (
           <Choice studies={run.studies} chosen={study.seq} onChoose={setChosen} />
         )}
       </div>
-      <ul className="mlestar-Ablation-rows" aria-label={`What the blocks of ${study.candidate} are worth`}>
+      <ul
+        className="mlestar-Ablation-rows"
+        aria-label={`What the blocks of ${study.candidate} are worth`}
+      >
         {results.map(result => (
           <li key={result.candidate}>
             <Bar
@@ -55,7 +59,7 @@ export function AblationBars(props: {
       {run.pinned !== null && (
         <p className="mlestar-Pinned">
           <span>
-            <span aria-hidden>📌</span> next target: <code>{run.pinned}</code>
+            <Icon name="pin" /> next target: <code>{run.pinned}</code>
           </span>
           <Button
             label="Take the pin back"
@@ -105,7 +109,9 @@ function Bar(props: {
       aria-pressed={isPinned}
       aria-disabled={obstacle !== ''}
       aria-label={`${block}, ${change}: gain ${value}, ${meaning}`}
-      title={obstacle || `${change}: ${meaning}${without} (${formatSeconds(result.seconds)}). ${todo}`}
+      title={
+        obstacle || `${change}: ${meaning}${without} (${formatSeconds(result.seconds)}). ${todo}`
+      }
       onClick={() => {
         if (obstacle === '') {
           onPin(isPinned ? null : block);
@@ -119,12 +125,15 @@ function Bar(props: {
         <span className="mlestar-Bar-zero" style={{ left: `${bounds.zero}%` }} />
         <span
           className={`mlestar-Bar-fill mlestar-mod-${(gain ?? 0) > 0 ? 'helps' : 'hurts'}`}
-          style={{ left: `${(gain ?? 0) < 0 ? bounds.zero - width : bounds.zero}%`, width: `${width}%` }}
+          style={{
+            left: `${(gain ?? 0) < 0 ? bounds.zero - width : bounds.zero}%`,
+            width: `${width}%`
+          }}
         />
       </span>
       <span className="mlestar-Bar-value">{value}</span>
       <span className="mlestar-Bar-pin" aria-hidden>
-        {isPinned ? '📌' : ''}
+        {isPinned && <Icon name="pin" />}
       </span>
     </button>
   );

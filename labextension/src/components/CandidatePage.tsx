@@ -34,7 +34,7 @@ export function CandidatePage(props: Props): React.JSX.Element {
       <div className="mlestar-Page-head">
         <Button
           label="Back"
-          symbol="‹"
+          icon="back"
           hint="To the run"
           onPress={() => {
             actions.open({ kind: 'run' });

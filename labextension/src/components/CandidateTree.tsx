@@ -89,7 +89,9 @@ export function CandidateTree(props: {
             onOpen(line.candidate.id);
           }
         }}
-        onPart={toggle}
+        onPart={index => {
+          toggle(index);
+        }}
         onKey={onKey}
         attributes={index => attributesOf(lines[index], collapsed)}
         row={index => <Line run={run} line={lines[index]} collapsed={collapsed} />}
@@ -132,9 +134,8 @@ function Line(props: {
   }
   const { candidate, depth, hasChildren } = line;
   const { score, gain } = candidate;
-  const what = [candidate.title || candidate.stage, candidate.block && `in ${candidate.block}`]
-    .filter(Boolean)
-    .join(' ');
+  // Refinements of one candidate have its title: what tells them apart is the block.
+  const what = [candidate.block, candidate.title || candidate.stage].filter(Boolean).join(': ');
   const tip = score === null ? candidate.reason || (candidate.status ?? '') : formatScore(score);
   return (
     <div
@@ -149,7 +150,9 @@ function Line(props: {
       <span className="mlestar-Tree-id">{candidate.id}</span>
       <span className="mlestar-Tree-title">{what}</span>
       <span className="mlestar-Tree-score">
-        {score === null ? (candidate.status ?? '…').replaceAll('_', ' ') : formatNumber(score.value)}
+        {score === null
+          ? (candidate.status ?? '…').replaceAll('_', ' ')
+          : formatNumber(score.value)}
       </span>
       <span className="mlestar-Tree-spread">
         {score !== null && score.spread > 0 && `± ${score.spread.toPrecision(2)}`}
@@ -163,7 +166,11 @@ function Line(props: {
   );
 }
 
-/** A gain is a difference: three digits of it say enough. */
+/** A gain is a difference: two digits of it say enough, and a tiny one is written short. */
 function shortGain(gain: number): string {
+  const size = Math.abs(gain);
+  if (size > 0 && size < 1e-4) {
+    return `${gain < 0 ? '−' : '+'}${size.toExponential(0).replace('-', '−')}`;
+  }
   return formatSigned(Number(gain.toPrecision(2)));
 }

@@ -20,7 +20,8 @@ export function obstaclesOf(state: PanelState, run: RunState): Obstacles {
   const step =
     standing === 'waiting' ? '' : 'only a run in step mode that waits for you takes a step';
   const best = run.best === null ? 'there is no best candidate yet' : '';
-  const more = best || (isOver || standing === 'waiting' ? '' : 'while the run is at work: stop it first');
+  const more =
+    best || (isOver || standing === 'waiting' ? '' : 'while the run is at work: stop it first');
   const of = (obstacle: string): string => any || obstacle;
   return {
     any,
@@ -51,7 +52,7 @@ export function Controls(props: {
       <div className="mlestar-Buttons" role="group" aria-label="The run">
         <Button
           label="Go on"
-          symbol="▶"
+          icon="play"
           kind={off.resume === '' ? 'primary' : 'plain'}
           hint="After a pause, with the next step, or after a stop"
           obstacle={off.resume}
@@ -60,7 +61,7 @@ export function Controls(props: {
         />
         <Button
           label="Pause"
-          symbol="⏸︎"
+          icon="pause"
           hint="Begin nothing more; the clock stands"
           obstacle={off.pause}
           isBusy={asking.has('pause')}
@@ -68,7 +69,7 @@ export function Controls(props: {
         />
         <Button
           label="Step"
-          symbol="⇥"
+          icon="step"
           hint="Take the next outer step, then wait again"
           obstacle={off.step}
           isBusy={asking.has('resume')}
@@ -76,7 +77,7 @@ export function Controls(props: {
         />
         <Button
           label="Stop"
-          symbol="■"
+          icon="stop"
           hint={
             mustInterrupt
               ? 'Interrupt the kernel: this one hears nothing else while it is busy'
@@ -90,7 +91,7 @@ export function Controls(props: {
       <div className="mlestar-Buttons" role="group" aria-label="More of the search">
         <Button
           label="Refine"
-          hint={`One outer step more: ablate, choose ${run.pinned === null ? 'a block' : run.pinned}, refine it`}
+          hint={`One outer step more: ablate, choose ${run.pinned ?? 'a block'}, refine it`}
           obstacle={off.more}
           isBusy={asking.has('refine')}
           onPress={() => actions.refine()}

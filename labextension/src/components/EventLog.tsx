@@ -2,10 +2,13 @@ import * as React from 'react';
 
 import { formatSeconds } from '../format';
 import type { RunState } from '../state';
+import { useWidth } from './ui';
 import { VirtualList } from './VirtualList';
 
-const ROW = 22;
-const HEIGHT = 220;
+/** In a narrow panel a line takes two rows of text. */
+const ROW = { wide: 22, narrow: 38 };
+const NARROW = 420;
+const HEIGHT = 228;
 
 const MARKS = { plain: '', good: '✓', bad: '!', user: '›' } as const;
 
@@ -16,19 +19,20 @@ export function EventLog(props: {
 }): React.JSX.Element {
   const { log } = props.run;
   const [active, setActive] = React.useState(-1);
+  const [box, width] = useWidth(300);
   const last = log.at(-1);
   const chosen = log[active];
   if (last === undefined) {
     return <p className="mlestar-Empty">Nothing has happened yet.</p>;
   }
   return (
-    <>
+    <div ref={box}>
       <VirtualList
         className="mlestar-Log"
         role="listbox"
         label="Events. Enter opens the candidate that a line is about."
         count={log.length}
-        rowHeight={ROW}
+        rowHeight={width < NARROW ? ROW.narrow : ROW.wide}
         height={HEIGHT}
         active={active < 0 ? log.length - 1 : active}
         onActive={setActive}
@@ -61,6 +65,6 @@ export function EventLog(props: {
       <div className="mlestar-sr" aria-live="polite">
         {last.text}
       </div>
-    </>
+    </div>
   );
 }

@@ -9,7 +9,7 @@ import { Button } from './ui';
 const SYMBOLS: Readonly<Record<Standing, string>> = {
   working: '●',
   waiting: '?',
-  paused: '⏸︎',
+  paused: '‖',
   finished: '✓',
   stopped: '■',
   'cut off': '–'
@@ -43,7 +43,8 @@ export function Header(props: {
         {notebook !== null && state.page.kind !== 'form' && (
           <Button
             label="New task"
-            symbol="+"
+            name="New task"
+            icon="plus"
             hint="Describe a task, and write its cell"
             onPress={() => {
               actions.open({ kind: 'form' });
@@ -51,7 +52,7 @@ export function Header(props: {
           />
         )}
       </div>
-      {run !== null && run.best !== null && <Best run={run} actions={actions} />}
+      {run?.best != null && <Best run={run} actions={actions} />}
       {(others.length > 0 || (run === null && runs.length > 0)) && (
         <label className="mlestar-Choice mlestar-Header-switch">
           <span>run</span>
@@ -113,7 +114,10 @@ function Best(props: { readonly run: RunState; readonly actions: Actions }): Rea
           actions.open({ kind: 'candidate', id: other });
         }}
       />{' '}
-      <span className="mlestar-number" title={run.greaterIsBetter ? 'greater is better' : 'smaller is better'}>
+      <span
+        className="mlestar-number"
+        title={run.greaterIsBetter ? 'greater is better' : 'smaller is better'}
+      >
         {run.metric} {score == null ? '' : formatScore(score)}
       </span>
     </p>

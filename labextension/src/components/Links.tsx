@@ -36,7 +36,7 @@ export function Links(props: {
           </span>
         </li>
       )}
-      {submission !== null && submission.path !== null && (
+      {submission?.path != null && (
         <li>
           {link(submission.path, 'The predictions for the test rows')}
           <span className="mlestar-faint">by {submission.id}</span>

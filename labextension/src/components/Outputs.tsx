@@ -6,7 +6,11 @@ import { isObject, type Output } from '../protocol';
 const MOST = 20_000;
 
 /** What a block gave: text and images. HTML is not rendered here; the notebook's cells have it. */
-export function Outputs({ outputs }: { readonly outputs: readonly Output[] }): React.JSX.Element | null {
+export function Outputs({
+  outputs
+}: {
+  readonly outputs: readonly Output[];
+}): React.JSX.Element | null {
   if (outputs.length === 0) {
     return null;
   }

@@ -44,7 +44,9 @@ export function RunPage(props: {
       <Section title="Ablation" aside={run.pinned === null ? undefined : `pinned: ${run.pinned}`}>
         <AblationBars
           run={run}
-          onPin={actions.pin}
+          onPin={block => {
+            void actions.pin(block);
+          }}
           onOpen={onOpen}
           obstacle={isConnected ? '' : 'the kernel does not answer'}
         />

@@ -79,7 +79,8 @@ function useScroll(body: React.RefObject<HTMLDivElement>, page: string): void {
     if (element === null || before.current.page === page) {
       return;
     }
-    const wasInside = document.activeElement === document.body || element.contains(document.activeElement);
+    const wasInside =
+      document.activeElement === document.body || element.contains(document.activeElement);
     before.current.page = page;
     element.scrollTop = page === 'run' ? before.current.top : 0;
     const { focus } = before.current;

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { Actions, PanelState, TaskForm as Form } from '../state';
+import { DataFields } from './DataFields';
 import { Check, Field } from './Field';
 import { columnsOf, effective, problemsOf, type Source } from './form_checks';
 import { Button } from './ui';
@@ -21,6 +22,9 @@ export function TaskForm(props: {
   const [source, setSource] = React.useState<Source>(form.train === '' ? 'folder' : 'frames');
   const [isTried, setTried] = React.useState(false);
   const root = React.useRef<HTMLFormElement>(null);
+  React.useEffect(() => {
+    root.current?.querySelector('input')?.focus();
+  }, []);
   const whole = effective(form, source);
   const verbs = connection.kind === 'connected' ? connection.hello.verbs : [];
   const problems = problemsOf(form, source, facts, verbs);
@@ -53,7 +57,7 @@ export function TaskForm(props: {
         run();
       }}
     >
-      <Data
+      <DataFields
         {...{ state, actions, form, source, shown, set }}
         onSource={chosen => {
           setSource(chosen);
@@ -167,7 +171,7 @@ export function TaskForm(props: {
         <Button
           kind="primary"
           label="Run"
-          symbol="▶"
+          icon="play"
           hint="Write the cell and run it"
           obstacle={state.notebook === null ? 'open a notebook first' : ''}
           isBusy={state.asking.has('start')}
@@ -186,91 +190,6 @@ export function TaskForm(props: {
         )}
       </div>
     </form>
-  );
-}
-
-function Data(props: {
-  readonly state: PanelState;
-  readonly actions: Actions;
-  readonly form: Form;
-  readonly source: Source;
-  readonly shown: (field: keyof Form) => string | undefined;
-  readonly set: (change: Partial<Form>) => void;
-  readonly onSource: (source: Source) => void;
-}): React.JSX.Element {
-  const { state, actions, form, source, shown, set, onSource } = props;
-  const frames = state.facts?.frames ?? [];
-  const group = React.useId();
-  const choice = (value: Source, label: string): React.JSX.Element => (
-    <label className="mlestar-Check">
-      <input
-        type="radio"
-        name={group}
-        checked={source === value}
-        onChange={() => {
-          onSource(value);
-        }}
-      />
-      {label}
-    </label>
-  );
-  const known = frames.find(({ name }) => name === form.train.trim());
-  return (
-    <fieldset className="mlestar-Fieldset">
-      <legend>Data</legend>
-      <div className="mlestar-Radios">
-        {choice('folder', 'a folder')}
-        {choice('frames', `DataFrames${frames.length > 0 ? ` (${frames.length} found)` : ''}`)}
-      </div>
-      {source === 'folder' ? (
-        <Field
-          label="Folder"
-          value={form.data}
-          placeholder="data"
-          hint="with train and test; seen from the notebook"
-          problem={shown('data')}
-          onChange={data => {
-            set({ data });
-          }}
-        >
-          <Button
-            label="Browse…"
-            isBusy={state.asking.has('folder')}
-            onPress={async () => {
-              const data = await actions.pickFolder();
-              if (data !== null) {
-                set({ data });
-              }
-            }}
-          />
-        </Field>
-      ) : (
-        <div className="mlestar-Form-pair">
-          <Field
-            isShort
-            label="Train"
-            value={form.train}
-            choices={frames.map(({ name }) => name)}
-            hint={known === undefined ? 'the rows to learn from' : sizeOf(known)}
-            problem={shown('train')}
-            onChange={train => {
-              set({ train });
-            }}
-          />
-          <Field
-            isShort
-            label="Test"
-            value={form.test}
-            choices={frames.map(({ name }) => name)}
-            placeholder="none"
-            hint="the rows to predict"
-            onChange={test => {
-              set({ test });
-            }}
-          />
-        </div>
-      )}
-    </fieldset>
   );
 }
 
@@ -315,9 +234,4 @@ function directionOf(state: PanelState, name: string): string | undefined {
     return undefined;
   }
   return metric.greater_is_better ? 'greater is better' : 'smaller is better';
-}
-
-function sizeOf(frame: { readonly rows: number | null; readonly columns: readonly string[] }): string {
-  const rows = frame.rows === null ? '' : `${frame.rows.toLocaleString('en-US')} rows, `;
-  return `${rows}${frame.columns.length} columns`;
 }

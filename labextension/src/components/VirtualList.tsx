@@ -131,6 +131,8 @@ export function VirtualList(props: Props): React.JSX.Element {
   }
   const isActiveShown = active >= first && active < end;
   return (
+    // Both roles take the focus, and say by `aria-activedescendant` which row has it.
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions
     <div
       ref={scroller}
       className={`mlestar-VirtualList ${props.className ?? ''}`}
@@ -138,6 +140,7 @@ export function VirtualList(props: Props): React.JSX.Element {
       role={role}
       aria-label={props.label}
       aria-activedescendant={isActiveShown ? `${id}-${active}` : undefined}
+      // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={0}
       onKeyDown={onKeyDown}
       onClick={onClick}

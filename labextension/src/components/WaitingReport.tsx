@@ -59,7 +59,7 @@ export function WaitingReport(props: {
         <Button
           kind="primary"
           label={chosen === '' ? 'Go on' : `Go on with ${chosen}`}
-          symbol="▶"
+          icon="play"
           hint="Take the next outer step, then wait again"
           obstacle={obstacle}
           isBusy={isBusy}

@@ -62,8 +62,7 @@ export function hunksOf(lines: readonly DiffLine[], context = 3): Hunk[] {
 
 /** How many lines were added and removed. */
 export function sizeOf(lines: readonly DiffLine[]): { added: number; removed: number } {
-  const count = (kind: DiffLine['kind']): number =>
-    lines.filter(line => line.kind === kind).length;
+  const count = (kind: DiffLine['kind']): number => lines.filter(line => line.kind === kind).length;
   return { added: count('added'), removed: count('removed') };
 }
 

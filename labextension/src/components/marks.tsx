@@ -63,7 +63,9 @@ export function CandidateLink(props: {
     <button
       type="button"
       className="mlestar-Link"
-      title={candidate === undefined ? undefined : `${candidate.title || candidate.stage}, ${standing}`}
+      title={
+        candidate === undefined ? undefined : `${candidate.title || candidate.stage}, ${standing}`
+      }
       aria-label={`Candidate ${id}`}
       onClick={() => {
         onOpen(id);

@@ -2,6 +2,8 @@
 
 import * as React from 'react';
 
+import { Icon, type IconName } from './Icon';
+
 /** A button. One with an obstacle stays in reach of the keyboard, and its tooltip says why. */
 export function Button(props: {
   readonly label: string;
@@ -14,7 +16,7 @@ export function Button(props: {
   readonly kind?: 'primary' | 'danger' | 'plain' | 'link';
   /** For screen readers, where the label alone says too little. */
   readonly name?: string;
-  readonly symbol?: string;
+  readonly icon?: IconName;
   readonly isPressed?: boolean;
 }): React.JSX.Element {
   const { label, onPress, hint = '', obstacle = '', isBusy = false, kind = 'plain' } = props;
@@ -34,11 +36,7 @@ export function Button(props: {
         }
       }}
     >
-      {props.symbol !== undefined && (
-        <span className="mlestar-Button-symbol" aria-hidden>
-          {props.symbol}
-        </span>
-      )}
+      {props.icon !== undefined && <Icon name={props.icon} />}
       <span>{label}</span>
     </button>
   );

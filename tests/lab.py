@@ -1,0 +1,218 @@
+"""JupyterLab for tests: a server of its own, and a page in a browser, driven as by a user.
+
+Playwright is imported only where it is used, so that this module loads without it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from jupyter_core.paths import jupyter_path
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+#: Seconds; however slow the machine, nothing waits longer, and nothing waits without need.
+PATIENCE = 150.0
+EXTENSION = "mlestar-jupyter-labextension"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# The shared models of the notebook in focus, which the page shows only in part.
+_CELLS = """() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => ({
+  id: cell.getId(), source: cell.getSource(), run: cell.getMetadata('mlestar')?.run ?? null
+}))"""
+
+
+def obstacle() -> str:
+    """Why there can be no test in a browser here; "" if there can."""
+    for package in ("playwright", "jupyterlab"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed: make test-browser installs it"
+    if not any((Path(p) / EXTENSION / "package.json").is_file() for p in _extension_folders()):
+        return "the JupyterLab extension is not built: make labextension builds it"
+    if browser() is None:
+        return "no Chromium. On Debian: apt-get install -y chromium fonts-dejavu-core"
+    return ""
+
+
+def browser() -> str | None:
+    """The browser's executable."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def _extension_folders() -> list[str]:
+    return list(jupyter_path("labextensions"))
+
+
+@contextmanager
+def lab_server(root: Path, own: Path) -> Iterator[str]:
+    """JupyterLab with ``root`` as its folder, and settings below ``own``; gives its address."""
+    settings, log = own / "settings", own / "server.log"
+    notifications = settings / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    notifications.parent.mkdir(parents=True)
+    notifications.write_text(json.dumps({"fetchNews": "false"}), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={root}",
+        "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+    environment.pop("MPLBACKEND", None)
+    with log.open("wb") as written:
+        server = subprocess.Popen(command, stdout=written, stderr=written, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(server, f"{address}/api/status", log)
+        yield address
+    finally:
+        server.terminate()  # it ends its kernels
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait_for(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            if server.poll() is not None or time.monotonic() > end:
+                said = log.read_text("utf-8", "replace")
+                raise AssertionError(f"JupyterLab did not start:\n{said}") from None
+            time.sleep(0.1)  # a server gives no sign of being ready but its answer
+
+
+@contextmanager
+def open_page() -> Iterator[Page]:
+    """An empty page in a browser of its own."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE * 1000)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser(), args=arguments)
+        try:
+            context = chromium.new_context(viewport={"width": 1500, "height": 1000})
+            context.set_default_timeout(PATIENCE * 1000)
+            page = context.new_page()
+            # "Leave the page?", with a notebook that is not saved.
+            page.on("dialog", lambda dialog: dialog.accept())
+            yield page
+        finally:
+            chromium.close()
+
+
+@dataclass
+class Cell:
+    """A cell of the notebook in focus; ``run`` is set in those that our extension inserted."""
+
+    id: str
+    source: str
+    run: str | None
+
+
+@dataclass
+class Lab:
+    """JupyterLab in a browser, with our panel open."""
+
+    page: Page
+    address: str
+    folder: Path
+
+    @property
+    def panel(self) -> Locator:
+        """Our sidebar."""
+        return self.page.get_by_role("region", name="MLE-STAR")
+
+    @property
+    def standing(self) -> Locator:
+        """How the run stands, as the panel's head says it."""
+        return self.panel.locator("header").get_by_role("status")
+
+    @property
+    def candidates(self) -> Locator:
+        """The rows of the tree of candidates."""
+        return self.panel.get_by_role("tree").get_by_role("treeitem")
+
+    def open(self, *cells: str) -> None:
+        """Make a notebook of these cells and open it, with the panel beside it."""
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {
+            "name": "python3", "display_name": "Python 3", "language": "python",
+        }  # fmt: skip
+        notebook.cells = [nbformat.v4.new_code_cell(source) for source in cells]
+        path = self.folder / "mine.ipynb"
+        nbformat.write(notebook, path)
+        self.page.goto(f"{self.address}/lab/tree/{self.folder.name}/{path.name}?reset")
+        self._show()
+
+    def reload(self) -> None:
+        """Load the page again, as the browser's button does."""
+        self.page.reload()
+        self._show()
+
+    def command(self, name: str) -> None:
+        """Execute a command of JupyterLab without waiting for its end."""
+        self.page.evaluate("name => { void jupyterapp.commands.execute(name) }", name)
+
+    def run_cells(self) -> None:
+        """Run all cells, without waiting for their end."""
+        self.command("notebook:run-all-cells")
+
+    def press(self, name: str) -> None:
+        """Press a button of the panel, once it can be pressed."""
+        self.panel.get_by_role("button", name=name, exact=True, disabled=False).click()
+
+    def fill(self, **fields: str) -> None:
+        """Fill in fields of the form, by their labels in small letters."""
+        for label, text in fields.items():
+            name = label.capitalize().replace("_", " ")
+            self.panel.get_by_label(name, exact=True).fill(text)
+
+    def cells(self) -> list[Cell]:
+        """The cells of the notebook in focus."""
+        return [Cell(**cell) for cell in self.page.evaluate(_CELLS)]
+
+    def until_cells(self, condition: str) -> list[Cell]:
+        """Wait until a condition in JavaScript holds for ``cells``, and give them."""
+        self.wait(f"() => {{ const cells = ({_CELLS})(); return {condition}; }}")
+        return self.cells()
+
+    def wait(self, function: str, argument: Any = None) -> None:
+        """Wait until a function in JavaScript gives what is true."""
+        self.page.wait_for_function(function, arg=argument, timeout=PATIENCE * 1000)
+
+    def _show(self) -> None:
+        self.wait("() => window.jupyterapp?.shell.currentWidget?.content?.model?.sharedModel")
+        self.wait("() => jupyterapp.shell.currentWidget.context.isReady")
+        self.wait("() => jupyterapp.commands.hasCommand('mlestar:open')")
+        self.command("mlestar:open")
+        self.panel.wait_for()
