@@ -28,7 +28,7 @@ def test_the_demo_solves_its_task_and_status_tells_what_came_out(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     # A process of its own: the clock of a command starts with the process.
-    command = [sys.executable, "-m", "mlestar_jupyter.cli", "demo", "--time", "75s"]
+    command = [sys.executable, "-m", "mlestar_jupyter.cli", "demo", "--time", "120s"]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "demo")], capture_output=True, text=True, check=True
     )
