@@ -32,7 +32,7 @@ def test_the_demo_solves_its_task_and_status_tells_what_came_out(
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "demo")], capture_output=True, text=True, check=True
     )
-    assert "(reproduced)" in done.stdout
+    assert "finished.ipynb (" in done.stdout, "the verdict stands behind the finished notebook"
     run = tmp_path / "demo" / "run"
     assert (run / "submission.csv").is_file()
     events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
