@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from mlestar_jupyter.answers import (
     positive,
 )
 from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
-from mlestar_jupyter.metrics import Metric, from_function
+from mlestar_jupyter.metrics import Metric, from_function, not_given
 from mlestar_jupyter.split_rule import infer_split
 from mlestar_jupyter.tables import SUFFIXES, fingerprint, flat, read_table, table_suffix
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
@@ -174,7 +174,7 @@ def reopen(run_folder: Path, functions: Mapping[str, Any] | None = None) -> Task
         said = dict(frozen["overrides"])
         own = said.pop("own_metric", None)
         if own is not None and said.get("kind") != "self-scored":
-            function = (functions or {}).get(said["metric"]) or _not_given(said["metric"])
+            function = (functions or {}).get(said["metric"]) or not_given(said["metric"])
             said["metric"] = from_function(function, name=said["metric"], **own)
         overrides = Overrides(**said)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -185,18 +185,6 @@ def reopen(run_folder: Path, functions: Mapping[str, Any] | None = None) -> Task
     if overrides.kind == "self-scored":
         return _self_scored(frozen["name"], frozen["description"], source, overrides)
     return understand(frozen["name"], frozen["description"], source, overrides)
-
-
-def _not_given(name: str) -> Callable[..., float]:
-    """Stands for a metric of the user's own that is not there."""
-
-    def metric(*_: object) -> float:
-        raise TaskError(
-            f"this run is judged by a function of your own, {name}; define it in a notebook and "
-            f"go on there with `%mlestar resume --run DIR`"
-        )
-
-    return metric
 
 
 def _plain_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
