@@ -99,12 +99,7 @@ class Notebook:
 
     def ask_control(self, kind: str) -> dict[str, Any]:
         """A request over the control channel, which a busy kernel answers as well."""
-        message = self.client.session.msg(kind, {})
-        self.client.control_channel.send(message)
-        while True:
-            reply = self.client.get_control_msg(timeout=PATIENCE)
-            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-                return dict(reply["content"])
+        return ask_control(self.client, kind)
 
     def subshell(self) -> str:
         """A new subshell of the kernel."""
@@ -151,6 +146,16 @@ class Notebook:
             cell.error = "\n".join(content["traceback"])
         elif kind == "status" and content["execution_state"] == "idle":
             cell.is_idle = True
+
+
+def ask_control(client: BlockingKernelClient, kind: str) -> dict[str, Any]:
+    """A request over the control channel, which a busy kernel answers as well."""
+    message = client.session.msg(kind, {})
+    client.control_channel.send(message)
+    while True:
+        reply = client.get_control_msg(timeout=PATIENCE)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            return dict(reply["content"])
 
 
 @contextmanager

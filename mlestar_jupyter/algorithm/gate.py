@@ -27,11 +27,6 @@ class Gate:
         self._branches: set[int] = set()
         self._reports: dict[int, dict[str, Any]] = {}
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether every branch has arrived and waits for the user."""
-        return bool(self.run.state.waiting)
-
     def enter(self, branch: int) -> None:
         """A branch begins its work."""
         with self._condition:

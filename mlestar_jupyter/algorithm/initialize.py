@@ -116,19 +116,18 @@ def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candida
 
 def read_start(path: Path) -> Solution:
     """The user's own notebook or script as a solution; SettingsError when it cannot be one."""
+    if path.suffix not in (".ipynb", ".py"):
+        raise SettingsError(f"{path.name} is neither .ipynb nor .py; give one of them with --from")
     try:
         if path.suffix == ".ipynb":
             notebook = nbformat.read(path, as_version=4)
             own = Solution.from_notebook(notebook, f"own notebook {path.name}")
-            own.check_compiles()
-            return own
-        if path.suffix == ".py":
+        else:
             text = path.read_text(encoding="utf-8")
             own = Solution.from_script(text, f"own script {path.name}")
-            own.check_compiles()
-            return own
+        own.check_compiles()
     except FileNotFoundError:
         raise SettingsError(f"no file {path} to start from; check --from") from None
     except (OSError, ValueError, ReplyError) as error:
         raise SettingsError(f"{path} cannot be read as a notebook or script: {error}") from error
-    raise SettingsError(f"{path.name} is neither .ipynb nor .py; give one of them with --from")
+    return own

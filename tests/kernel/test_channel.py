@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
+from notebooks import ask_control
 
 from mlestar_jupyter.demo import write_demo_task
 
@@ -67,12 +68,7 @@ class FrontEnd:
 
     def ask_control(self, kind: str) -> dict[str, Any]:
         """A request over the control channel, which a busy kernel answers as well."""
-        message = self.client.session.msg(kind, {})
-        self.client.control_channel.send(message)
-        while True:
-            reply = self.client.get_control_msg(timeout=PATIENCE)
-            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-                return dict(reply["content"])
+        return ask_control(self.client, kind)
 
     def _subshell(self) -> str:
         assert "kernel subshells" in self.ask_control("kernel_info_request")["supported_features"]
