@@ -37,12 +37,15 @@ def understood(run: Run) -> list[tuple[str, str]]:
 
 
 def pairs(rows: Sequence[tuple[str, str]], width: int | None = None) -> str:
-    """Two columns of text, the second wrapped."""
+    """Two columns of text, the second wrapped between words; a path stays whole, to be copied."""
     width = width or shutil.get_terminal_size((100, 20)).columns
     left = max(len(word) for word, _ in rows) + 2
+    wrapper = textwrap.TextWrapper(
+        max(30, width - left), break_long_words=False, break_on_hyphens=False
+    )
     lines = []
     for word, value in rows:
-        wrapped = textwrap.wrap(value, max(30, width - left)) or [""]
+        wrapped = wrapper.wrap(value) or [""]
         lines.append(f"{word:<{left}}{wrapped[0]}")
         lines += [" " * left + line for line in wrapped[1:]]
     return "\n".join(lines)

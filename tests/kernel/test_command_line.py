@@ -32,8 +32,9 @@ def test_the_demo_solves_its_task_and_status_tells_what_came_out(
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "demo")], capture_output=True, text=True, check=True
     )
-    assert "finished.ipynb (" in done.stdout, "the verdict stands behind the finished notebook"
     run = tmp_path / "demo" / "run"
+    said = " ".join(done.stdout.split())
+    assert f"{run / 'finished.ipynb'} (" in said, "the verdict stands behind the finished notebook"
     assert (run / "submission.csv").is_file()
     events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     assert events[-1]["reason"] == "finished"
