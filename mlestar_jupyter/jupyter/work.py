@@ -6,8 +6,9 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
@@ -21,6 +22,8 @@ from mlestar_jupyter.settings import format_seconds
 _LOOK = 0.25
 #: What is under way gets so many seconds to end after a stop.
 _ENDING_SECONDS = 30.0
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _works: dict[Path, Work] = {}
@@ -102,7 +105,7 @@ class Work:
                     context.run(live.refresh, force)
 
     @contextlib.contextmanager
-    def guest(self) -> Iterator[bool]:
+    def _guest(self) -> Iterator[bool]:
         """Keep the session open for something that is asked of it beside its own work.
 
         Gives False when it is too late: the work has ended, and the session is closed.
@@ -116,6 +119,31 @@ class Work:
             with self._guests_changed:
                 self._guests -= is_open
                 self._guests_changed.notify_all()
+
+    def beside(self, work: Callable[[Session], T]) -> T | None:
+        """Do what is asked of the run beside its own work, and wait for it.
+
+        Gives None when it is too late for that: the run's own work has ended. An interrupt ends
+        the waiting alone, as RunStopped: what was asked is done all the same.
+        """
+        done: Future[T | None] = Future()
+
+        def do() -> None:
+            try:
+                with self._guest() as is_open:
+                    done.set_result(work(self.session) if is_open else None)
+            except BaseException as error:
+                done.set_exception(error)
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(do,), name="mlestar-guest", daemon=True).start()
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            text = "this cell no longer waits; the run goes on, and what you asked with it"
+            raise RunStopped(f"{text}: see %mlestar tree. To end both: %mlestar stop") from None
+        except Stopped:  # the run was stopped, and so was all that was under way
+            raise RunStopped(self.stopped_words) from None
 
     def _wait_for_guests(self) -> None:
         with self._guests_changed:
@@ -151,6 +179,8 @@ class Work:
         """How to go on after a stop."""
         if self.title != "solve":
             return f"{self.title} was stopped; what was judged before is kept"
+        if not self.folder.is_dir():
+            return f"stopped; its folder is gone: {self.folder}"
         return (
             f"stopped after {format_seconds(self.run.elapsed)}; nothing that was judged is lost. "
             f"Go on with `%mlestar resume`, later with `%mlestar resume --run {self.folder}`"

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from IPython.display import display
 
-from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import MlestarError, SettingsError, short_list
 from mlestar_jupyter.jupyter.channel import Channel
@@ -158,12 +157,9 @@ class Workspace:
         live = self.live(values)
         if live is None:
             return self.extend(values, title, work)
-        with live.guest() as is_open:
-            if is_open:
-                try:
-                    return work(live.session)
-                except (KeyboardInterrupt, Stopped):  # it ended all that was under way
-                    raise RunStopped(live.stopped_words) from None
+        result = live.beside(work)
+        if result is not None:
+            return result
         live.wait()
         return self.extend(values, title, work)
 

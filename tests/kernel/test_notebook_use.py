@@ -169,10 +169,21 @@ def test_step_by_step_a_run_waits_and_every_cell_takes_it_one_step_further(
     adopted = notebook.run(f"%%mlestar adopt best\n# %% model\n{best}\nextra = 1")
     assert not adopted.error, adopted.error
     assert "+extra = 1" in adopted.text
+
+    known = kinds(folder)
+    slow = notebook.begin(f"%%mlestar adopt best\n# %% model\nimport time\ntime.sleep(3)\n{best}")
+    notebook.until(lambda: kinds(folder)["candidate_proposed"] > known["candidate_proposed"])
+    notebook.manager.interrupt_kernel()
+    assert "this cell no longer waits; the run goes on" in notebook.wait(slow).error
+
     step = notebook.run("%mlestar refine --block model")
     assert not step.error, step.error
     assert kinds(folder)["ablation_measured"] == 1
     assert kinds(folder)["step_waiting"] == 1
     assert journal(folder)[-1]["reason"] == "finished", "that was the only step"
+    judged = {event["id"] for event in journal(folder) if event["kind"] == "candidate_judged"}
+    asked = {e["id"] for e in journal(folder) if e.get("stage") == "adopt"}
+    assert len(asked) == 2
+    assert asked <= judged, "what the interrupted cell asked for is judged all the same"
     why = notebook.run("%mlestar why best")
     assert not why.error, why.error
