@@ -1,36 +1,18 @@
 /** What the user can ask for. Errors become notices; see `Actions` in `state.ts`. */
 
 import { PathExt } from '@jupyterlab/coreutils';
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 
-import {
-  blocksOf,
-  cellsOf,
-  indexOf,
-  inOneStep,
-  metadataOf,
-  writeCell,
-  type SharedNotebook
-} from './cells';
+import { blocksOf, cellsOf, indexOf, metadataOf } from './cells';
 import { unfold } from './folding';
-import { adoptCell, exportCell, INSTALL_CELL, LOAD_CELL, taskCell } from './form';
+import { adoptCell, exportCell, taskCell } from './form';
+import { install, load } from './loading';
 import type { PanelModel } from './model';
 import type { NotebookRuns } from './notebook_runs';
 import { isObject } from './protocol';
 import type { Actions, Page, RunState, TaskForm } from './state';
-
-/** What is done by JupyterLab for us. */
-export interface Surroundings {
-  /** Make a notebook and open it. */
-  newNotebook(): Promise<void>;
-  /** Let the user choose a folder, below the server's root; null if they chose none. */
-  pickFolder(start: string): Promise<string | null>;
-  /** Open a file, by its path below the server's root. Rejected if it is not there. */
-  openFile(path: string): Promise<void>;
-}
-
-/** Milliseconds that the package may take to be loaded. */
-const LOADING = 60_000;
+import type { Surroundings } from './surroundings';
+import { runCell, showCell, write } from './user_cells';
 
 /** The actions of the sidebar, on the notebook in focus. */
 export class PanelActions implements Actions {
@@ -41,14 +23,12 @@ export class PanelActions implements Actions {
 
   loadPackage = (): Promise<void> =>
     this.attempt('load', async () => {
-      await this.load(this.notebook());
+      await load(this.notebook());
     });
 
   installPackage = (): Promise<void> =>
     this.attempt('install', async () => {
-      const runs = this.notebook();
-      await this.runOnTop(runs, INSTALL_CELL);
-      await this.load(runs);
+      await install(this.notebook());
     });
 
   newNotebook = (): Promise<void> =>
@@ -106,10 +86,10 @@ export class PanelActions implements Actions {
     this.attempt('start', async () => {
       const runs = this.notebook();
       if (runs.connection.kind !== 'connected') {
-        await this.load(runs);
+        await load(runs);
       }
       this.model.set({ page: { kind: 'run' } });
-      this.runLater(runs.panel, await this.writeCell(runs.panel, taskCell(form)));
+      this.runLater(runs.panel, await write(runs.panel, taskCell(form)));
     });
 
   resume = (): Promise<void> => this.command('resume');
@@ -161,7 +141,7 @@ export class PanelActions implements Actions {
       const text = adoptCell(detail, this.otherRun(run));
       const cells = runs.shared === null ? [] : cellsOf(runs.shared, run.prefix);
       const last = cells.filter(([, cell]) => metadataOf(cell)?.candidate === candidate).at(-1);
-      await this.writeCell(runs.panel, text, last === undefined ? undefined : last[0] + 1);
+      await write(runs.panel, text, last === undefined ? undefined : last[0] + 1);
     });
 
   reveal = (candidate: string): Promise<void> =>
@@ -179,7 +159,7 @@ export class PanelActions implements Actions {
       if (index < 0) {
         throw new Error(`${candidate} has no cells: variants of a study are rows of its table`);
       }
-      await show(runs.panel, index);
+      await showCell(runs.panel, index);
       unfold(runs.panel.content.widgets[index]);
     });
 
@@ -195,7 +175,7 @@ export class PanelActions implements Actions {
     this.attempt('export', async () => {
       const { panel } = this.notebook();
       const text = exportCell(path, candidate ?? null, this.otherRun(this.run()));
-      this.runLater(panel, await this.writeCell(panel, text));
+      this.runLater(panel, await write(panel, text));
     });
 
   openFile = (file: string): Promise<void> =>
@@ -283,109 +263,12 @@ export class PanelActions implements Actions {
     return last?.run === run.run ? null : run.run;
   }
 
-  /** Write and run the cell that loads the package, and wait until the kernel answers. */
-  private async load(runs: NotebookRuns): Promise<void> {
-    const at = runs.shared?.cells.findIndex(cell => cell.getSource().trim() === LOAD_CELL) ?? -1;
-    if (at >= 0) {
-      await runExisting(runs.panel, at);
-    } else {
-      await this.runOnTop(runs, LOAD_CELL);
-    }
-    await until(runs, () => runs.connection.kind === 'connected');
-  }
-
-  /** Write a cell above all others and run it; the active cell stays the active one. */
-  private async runOnTop(runs: NotebookRuns, source: string): Promise<void> {
-    if (runs.shared !== null) {
-      writeCell(runs.shared, 0, source);
-      await runExisting(runs.panel, 0);
-    }
-  }
-
-  /** Write a cell of the user's own, by default below the active one, and bring it into view. */
-  private async writeCell(panel: NotebookPanel, source: string, at?: number): Promise<number> {
-    const { shared } = this.notebook();
-    if (shared === null) {
-      throw new Error('open a notebook first');
-    }
-    const { activeCellIndex } = panel.content;
-    const active = shared.cells[activeCellIndex];
-    const isEmpty = active?.cell_type === 'code' && active.getSource().trim() === '';
-    if (at === undefined && isEmpty && metadataOf(active) === null) {
-      inOneStep(shared, () => {
-        active.setSource(source);
-      });
-      await show(panel, activeCellIndex);
-      return activeCellIndex;
-    }
-    const index = at ?? below(shared, activeCellIndex);
-    writeCell(shared, index, source);
-    await show(panel, index);
-    return index;
-  }
-
   /** Run a cell without waiting for its end: a run may take hours. */
   private runLater(panel: NotebookPanel, index: number): void {
-    runExisting(panel, index).catch((error: unknown) => {
+    runCell(panel, index).catch((error: unknown) => {
       this.model.tell('error', words(error));
     });
   }
-}
-
-/** The index below a cell; below all cells of a run if it is one of them. */
-function below(shared: SharedNotebook, active: number): number {
-  const cell = shared.cells[active];
-  if (cell === undefined) {
-    return shared.cells.length;
-  }
-  const run = metadataOf(cell)?.run;
-  let last = active;
-  if (run !== undefined) {
-    last = shared.cells.findLastIndex(other => metadataOf(other)?.run === run);
-  }
-  return last + 1;
-}
-
-/** Bring a cell into view and make it the active one. */
-async function show(panel: NotebookPanel, index: number): Promise<void> {
-  const { content } = panel;
-  const cell = content.widgets[index];
-  if (cell?.isHidden === true) {
-    NotebookActions.expandParent(cell, content);
-  }
-  content.deselectAll();
-  content.activeCellIndex = index;
-  await content.scrollToItem(index, 'smart');
-}
-
-async function runExisting(panel: NotebookPanel, index: number): Promise<void> {
-  const cell = panel.content.widgets[index];
-  if (cell === undefined) {
-    throw new Error('the cell is gone');
-  }
-  await panel.sessionContext.ready;
-  await NotebookActions.runCells(panel.content, [cell], panel.sessionContext);
-}
-
-function until(runs: NotebookRuns, isTrue: () => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = (): void => {
-      if (isTrue()) {
-        end();
-        resolve();
-      }
-    };
-    const end = (): void => {
-      clearTimeout(timer);
-      runs.changed.disconnect(look);
-    };
-    const timer = setTimeout(() => {
-      end();
-      reject(new Error('the package could not be loaded; see the output of the cell'));
-    }, LOADING);
-    runs.changed.connect(look);
-    look();
-  });
 }
 
 function words(error: unknown): string {

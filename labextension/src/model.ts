@@ -7,7 +7,8 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { NotebookRuns, type Preferences } from './notebook_runs';
+import { NotebookRuns } from './notebook_runs';
+import type { Preferences } from './run_cells';
 import { EMPTY_PANEL, type PanelState } from './state';
 
 /** The parts of the panel's state that are not told by a notebook. */

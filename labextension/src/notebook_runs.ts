@@ -1,6 +1,6 @@
 /**
- * The runs of one notebook: hears its kernel, keeps the state of each run, and inserts cells where
- * they belong. It works whether or not the notebook is in focus.
+ * The runs of one notebook: hears its kernel, decides which run is shown and whose cells belong
+ * there. It works whether or not the notebook is in focus.
  */
 
 import { type NotebookPanel } from '@jupyterlab/notebook';
@@ -8,53 +8,30 @@ import type { Kernel } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import {
-  belongs,
-  insert,
-  missing,
-  readMetadata,
-  writeMetadata,
-  type SharedNotebook
-} from './cells';
+import { belongs, readMetadata, type SharedNotebook } from './cells';
 import { Channel } from './channel';
-import { Folding } from './folding';
-import { HEADINGS_AT_ONCE } from './protocol';
+import { KnownRuns } from './known_runs';
 import type {
-  CellsMessage,
+  EventMessage,
   Greeting,
   KernelMessage,
   RequestType,
   Requests,
-  RunEvent,
   RunItem,
   Snapshot,
   Status
 } from './protocol';
-import { fromSnapshot, isGap, withEvents, withStatus } from './reducer';
-import { hasEnded } from './selectors';
+import { RunCells, type Preferences } from './run_cells';
 import type { Connection, RunState } from './state';
-
-/** What the settings say; read whenever it matters. */
-export interface Preferences {
-  readonly insertCells: boolean;
-  readonly foldCells: boolean;
-}
-
-/** What was heard of a run while its snapshot is on the way. */
-interface Awaited {
-  readonly events: RunEvent[];
-  status: Status | null;
-}
 
 /** What one notebook knows of its runs. */
 export class NotebookRuns implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private channel: Channel | null = null;
-  private readonly known = new Map<string, RunState>();
-  private readonly awaited = new Map<string, Awaited>();
+  private readonly known: KnownRuns;
+  private readonly cells: RunCells;
   /** Runs of which this kernel told by itself. */
   private readonly live = new Set<string>();
-  private readonly folding: Folding;
   private _items: readonly RunItem[] = [];
   private _shown: string | null = null;
   private _isDisposed = false;
@@ -63,10 +40,22 @@ export class NotebookRuns implements IDisposable {
   constructor(
     readonly panel: NotebookPanel,
     private readonly frontEnd: string,
-    private readonly preferences: () => Preferences,
+    preferences: () => Preferences,
     private readonly isAlone: (runs: NotebookRuns) => boolean
   ) {
-    this.folding = new Folding(panel.content);
+    this.known = new KnownRuns(
+      run => this.ask('snapshot', { run }),
+      run => {
+        if (run === this._shown) {
+          this.emit();
+        }
+      }
+    );
+    this.cells = new RunCells(
+      panel,
+      (run, headings) => this.ask('cells', { run, headings }),
+      preferences
+    );
     panel.sessionContext.kernelChanged.connect(this.onKernel, this);
     panel.disposed.connect(this.dispose, this);
     void Promise.all([panel.context.ready, panel.sessionContext.ready]).then(this.onKernel);
@@ -96,16 +85,16 @@ export class NotebookRuns implements IDisposable {
 
   /** The run that is shown. */
   get run(): RunState | null {
-    return this._shown === null ? null : (this.known.get(this._shown) ?? null);
+    return this._shown === null ? null : this.known.get(this._shown);
   }
 
   get isRestoring(): boolean {
-    return this._shown !== null && this.awaited.has(this._shown);
+    return this._shown !== null && this.known.isAwaited(this._shown);
   }
 
   /** The notebook itself; null once it is closed. */
   get shared(): SharedNotebook | null {
-    return this.panel.isDisposed ? null : (this.panel.content.model?.sharedModel ?? null);
+    return this.cells.shared;
   }
 
   get isDisposed(): boolean {
@@ -148,7 +137,7 @@ export class NotebookRuns implements IDisposable {
       this._shown = run;
     }
     try {
-      const { snapshot } = await this.restore(run);
+      const snapshot = await this.restore(run);
       this._shown = snapshot.run;
     } catch (error) {
       this._shown = before;
@@ -163,19 +152,14 @@ export class NotebookRuns implements IDisposable {
    * notebook. Gives how many headings are new.
    */
   async insertCells(headings?: readonly string[]): Promise<number> {
-    const { run, shared } = this;
-    if (run === null || shared === null) {
+    const { run } = this;
+    if (run === null || this.shared === null) {
       return 0;
     }
-    const { snapshot } = await this.restore(run.run);
-    const present = new Set(shared.cells.map(cell => cell.getId()));
-    if (headings !== undefined) {
-      return this.fetchCells(snapshot, headings);
-    }
-    const all = snapshot.tellings.map(({ heading }) => heading).filter(id => !present.has(id));
-    const count = await this.fetchCells(snapshot, all);
-    writeMetadata(shared, snapshot.run, snapshot.seq);
-    return count;
+    const snapshot = await this.restore(run.run);
+    return headings === undefined
+      ? this.cells.insertAll(snapshot)
+      : this.cells.fetch(snapshot, headings);
   }
 
   private readonly onKernel = (): void => {
@@ -218,92 +202,31 @@ export class NotebookRuns implements IDisposable {
   }
 
   private onHeard(_: unknown, message: KernelMessage): void {
-    if ('run' in message) {
-      this.live.add(message.run);
-    }
-    switch (message.type) {
-      case 'event':
-        this.onEvent(message.run, message.event);
-        break;
-      case 'status':
-        this.onStatus(message);
-        break;
-      case 'cells':
-        this.onCells(message);
-        break;
-      default:
-    }
-  }
-
-  private onEvent(name: string, event: RunEvent): void {
-    const awaited = this.awaited.get(name);
-    if (awaited !== undefined) {
-      awaited.events.push(event);
+    if (message.type === 'hello') {
       return;
     }
-    const run = this.known.get(name);
-    if (run === undefined || isGap(run, event.seq)) {
-      this.restoreQuietly(name, event);
-      return;
-    }
-    this.keep(withEvents(run, [event], Date.now()));
-    if (event.kind === 'run_finished') {
-      this.save(name);
-    }
-  }
-
-  private onStatus(status: Status): void {
-    const awaited = this.awaited.get(status.run);
-    const run = this.known.get(status.run);
-    if (awaited !== undefined) {
-      awaited.status = status;
-    } else if (run === undefined || status.seq > run.seq) {
-      this.restoreQuietly(status.run);
-    } else {
-      this.keep(withStatus(run, status, Date.now()));
-    }
-  }
-
-  private onCells(message: CellsMessage): void {
-    if (this.isOurs(message) && this.preferences().insertCells) {
-      this.apply(message, false);
-    }
-  }
-
-  /** Ask for a whole run, and bring its cells. What is heard meanwhile is applied afterwards. */
-  private async restore(name: string | null): Promise<{ snapshot: Snapshot }> {
-    const key = name ?? '';
-    const awaited = this.awaited.get(key) ?? { events: [], status: null };
-    this.awaited.set(key, awaited);
-    try {
-      const snapshot = await this.ask('snapshot', { run: name });
-      const now = Date.now();
-      const run = withEvents(fromSnapshot(snapshot, now), awaited.events, now);
-      const known = this.known.get(run.run);
-      const isOlder = known?.prefix === run.prefix && known.seq > run.seq;
-      if (!isOlder) {
-        this.keep(awaited.status === null ? run : withStatus(run, awaited.status, now));
+    this.live.add(message.run);
+    if (message.type === 'cells') {
+      if (this.isOurs(message)) {
+        this.cells.hear(message);
       }
-      this.catchUp(snapshot);
-      return { snapshot };
-    } finally {
-      this.awaited.delete(key);
-      this.emit();
+    } else if (!this.known.hear(message)) {
+      this.meet(message);
+    } else if (message.type === 'event' && message.event.kind === 'run_finished') {
+      this.cells.save(message.run);
     }
   }
 
-  private restoreQuietly(name: string, event?: RunEvent): void {
-    const isNew = !this.known.has(name);
-    const restored = this.restore(name);
-    if (event !== undefined) {
-      this.awaited.get(name)?.events.push(event);
-    }
-    restored
-      .then(({ snapshot }) => {
+  /** Something was told of a run that is not known, or not as far. */
+  private meet(message: EventMessage | Status): void {
+    const name = message.run;
+    const isNew = this.known.get(name) === null;
+    this.restore(name, message)
+      .then(snapshot => {
         // A run that begins in this notebook is the one to show.
         if (isNew && this.isOurs(snapshot)) {
           this._shown = name;
-          this.save(name);
+          this.cells.save(name);
           this.emit();
           void this.refresh().catch(() => undefined);
         }
@@ -311,47 +234,14 @@ export class NotebookRuns implements IDisposable {
       .catch(() => undefined);
   }
 
-  /** Insert what came while nobody looked, if it belongs here. */
-  private catchUp(snapshot: Snapshot): void {
-    const { shared } = this;
-    if (shared === null || !this.isOurs(snapshot)) {
-      return;
+  /** Ask for a whole run, and bring its cells if they belong here. */
+  private async restore(name: string | null, message?: EventMessage | Status): Promise<Snapshot> {
+    const event = message?.type === 'event' ? message.event : undefined;
+    const snapshot = await this.known.restore(name, event);
+    if (this.isOurs(snapshot)) {
+      this.cells.catchUp(snapshot);
     }
-    writeMetadata(shared, snapshot.run, null);
-    if (this.preferences().insertCells) {
-      this.fetchCells(snapshot, missing(shared, snapshot))
-        .then(() => {
-          writeMetadata(shared, snapshot.run, snapshot.seq);
-        })
-        .catch(() => undefined);
-    }
-  }
-
-  private async fetchCells(snapshot: Snapshot, headings: readonly string[]): Promise<number> {
-    let count = 0;
-    for (let at = 0; at < headings.length; at += HEADINGS_AT_ONCE) {
-      const some = headings.slice(at, at + HEADINGS_AT_ONCE);
-      const messages = await this.ask('cells', { run: snapshot.run, headings: some });
-      for (const message of messages) {
-        count += this.apply(message, true);
-      }
-    }
-    return count;
-  }
-
-  private apply(message: CellsMessage, isAsked: boolean): number {
-    const { shared } = this;
-    if (shared === null) {
-      return 0;
-    }
-    const { headings } = insert(shared, message, { isAsked });
-    if (headings.length > 0 && this.preferences().foldCells) {
-      this.folding.inserted(headings, message.prefix);
-    }
-    if (!isAsked) {
-      writeMetadata(shared, message.run, message.seq);
-    }
-    return headings.length;
+    return snapshot;
   }
 
   /** Whether a run's cells belong into this notebook. */
@@ -366,32 +256,10 @@ export class NotebookRuns implements IDisposable {
     return belongs(shared, run) || (isOfKernel && this.isAlone(this));
   }
 
-  /** Save at milestones, so that a page that is loaded again finds the run. */
-  private save(name: string): void {
-    const { panel, shared } = this;
-    const isOurs = shared !== null && readMetadata(shared).run === name;
-    if (isOurs && panel.context.model.dirty && !panel.context.model.readOnly) {
-      void panel.context.save().catch(() => undefined);
-    }
-  }
-
-  /** The kernel is gone: what was at work in it is not any more. */
+  /** The kernel is gone, and with it what was heard of it. */
   private cutOff(): void {
-    for (const run of this.known.values()) {
-      if (!hasEnded(run)) {
-        const clock = { ...run.clock, isGoing: false };
-        this.known.set(run.run, { ...run, standing: 'cut off', clock });
-      }
-    }
-    this.awaited.clear();
+    this.known.cutOff();
     this.live.clear();
-  }
-
-  private keep(run: RunState): void {
-    this.known.set(run.run, run);
-    if (run.run === this._shown) {
-      this.emit();
-    }
   }
 
   private emit(): void {

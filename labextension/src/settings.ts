@@ -3,7 +3,7 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { Preferences } from './notebook_runs';
+import type { Preferences } from './run_cells';
 
 /** All settings. */
 export interface Values extends Preferences {

@@ -4,7 +4,15 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { FileDialog } from '@jupyterlab/filebrowser';
 
-import type { Surroundings } from './actions';
+/** What is done by JupyterLab for us. */
+export interface Surroundings {
+  /** Make a notebook and open it. */
+  newNotebook(): Promise<void>;
+  /** Let the user choose a folder, below the server's root; null if they chose none. */
+  pickFolder(start: string): Promise<string | null>;
+  /** Open a file, by its path below the server's root. Rejected if it is not there. */
+  openFile(path: string): Promise<void>;
+}
 
 /** The surroundings of this application. */
 export function surroundings(app: JupyterFrontEnd, documents: IDocumentManager): Surroundings {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CandidateStatus, RunEvent, Score, Snapshot } from '../src/protocol';
 import { fromSnapshot, isGap, withEvents, withStatus } from '../src/reducer';
 import { elapsedAt, latestStudy, standingOf, treeLines } from '../src/selectors';
-import { emptyRun, type RunState } from '../src/state';
+import { emptyRun, type RunState } from '../src/run_state';
 import { snapshot, status } from './golden';
 
 const NOW = 1_000_000;

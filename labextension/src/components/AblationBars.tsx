@@ -4,9 +4,9 @@ import { formatNumber, formatSeconds, formatSigned } from '../format';
 import type { AblationResult } from '../protocol';
 import { latestStudy } from '../selectors';
 import type { RunState, Study } from '../state';
+import { Button } from './Button';
 import { Icon } from './Icon';
 import { CandidateLink } from './marks';
-import { Button } from './ui';
 
 /** What each block is worth, as measured. A click on one pins its block. */
 export function AblationBars(props: {

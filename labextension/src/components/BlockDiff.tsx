@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { type DiffLine, diffLines, hunksOf, sizeOf } from './diff';
+import { FoldButton } from './ui';
 
 const SIGNS = { same: ' ', added: '+', removed: '−' } as const;
 const WORDS = { same: '', added: 'added: ', removed: 'removed: ' } as const;
@@ -25,23 +26,18 @@ export function BlockDiff(props: {
   return (
     <section className="mlestar-Block" aria-label={`Block ${name}`}>
       <div className="mlestar-Block-head">
-        <button
-          type="button"
-          className="mlestar-Section-fold"
-          aria-expanded={isOpen}
-          aria-controls={id}
-          onClick={() => {
+        <FoldButton
+          isOpen={isOpen}
+          controls={id}
+          onToggle={() => {
             setOpen(!isOpen);
           }}
         >
-          <span className="mlestar-Twisty" aria-hidden>
-            {isOpen ? '▾' : '▸'}
-          </span>
           <code>{name}</code>
           <span className="mlestar-faint">
             {isChanged ? [what, `+${added} −${removed}`].filter(Boolean).join(' ') : 'unchanged'}
           </span>
-        </button>
+        </FoldButton>
         {props.tools}
       </div>
       <div id={id} hidden={!isOpen}>

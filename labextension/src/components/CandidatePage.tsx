@@ -4,10 +4,11 @@ import { formatBranch, formatCost, formatScore, formatSeconds, formatSigned } fr
 import { hasEnded, standingOf } from '../selectors';
 import type { Actions, Candidate, PanelState, RunState } from '../state';
 import { BlockDiff } from './BlockDiff';
+import { Button, ButtonRow } from './Button';
 import { Checks } from './Checks';
 import { CandidateLink, Mark } from './marks';
 import { Outputs } from './Outputs';
-import { Button, ConfirmButton, Section } from './ui';
+import { Section } from './ui';
 
 interface Props {
   readonly state: PanelState;
@@ -78,50 +79,53 @@ export function CandidatePage(props: Props): React.JSX.Element {
 
 function Tools({ state, run, candidate, actions }: Props): React.JSX.Element {
   const { id } = candidate;
-  const { asking } = state;
   const off = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
   const unfinished = off || (candidate.status === null ? 'it is under way' : '');
   const unscored = unfinished || (candidate.score === null ? 'it has no score' : '');
   const notBest = off || (run.best === id ? '' : 'only the best candidate can be taken back');
   return (
-    <div className="mlestar-Buttons" role="group" aria-label={`Candidate ${id}`}>
-      <Button
-        label="Accept"
-        hint={`Adopt the cells of ${id} as you edited them: they are judged`}
-        obstacle={unfinished}
-        isBusy={asking.has('adopt')}
-        onPress={() => actions.adopt(id)}
-      />
-      <ConfirmButton
-        label="Reject"
-        question={`Take ${id} back, for good?`}
-        hint={`Take ${id} back, for good: the candidate before is the best again`}
-        obstacle={notBest}
-        isBusy={asking.has('undo')}
-        onPress={actions.undo}
-      />
-      <Button
-        label="Insert"
-        hint="Write its blocks as a cell, to edit and to run"
-        obstacle={unfinished}
-        isBusy={asking.has('insert')}
-        onPress={() => actions.insert(id)}
-      />
-      <Button
-        label="Show cells"
-        hint="Scroll to its cells in the notebook"
-        obstacle={unfinished}
-        isBusy={asking.has('reveal')}
-        onPress={() => actions.reveal(id)}
-      />
-      <Button
-        label="Export"
-        hint={`As the notebook candidate-${id}.ipynb`}
-        obstacle={unscored}
-        isBusy={asking.has('export')}
-        onPress={() => actions.exportTo(`candidate-${id}.ipynb`, id)}
-      />
-    </div>
+    <ButtonRow
+      label={`Candidate ${id}`}
+      asking={state.asking}
+      buttons={[
+        {
+          label: 'Accept',
+          hint: `Adopt the cells of ${id} as you edited them: they are judged`,
+          obstacle: unfinished,
+          verbs: ['adopt'],
+          onPress: () => actions.adopt(id)
+        },
+        {
+          label: 'Reject',
+          question: `Take ${id} back, for good?`,
+          hint: `Take ${id} back, for good: the candidate before is the best again`,
+          obstacle: notBest,
+          verbs: ['undo'],
+          onPress: actions.undo
+        },
+        {
+          label: 'Insert',
+          hint: 'Write its blocks as a cell, to edit and to run',
+          obstacle: unfinished,
+          verbs: ['insert'],
+          onPress: () => actions.insert(id)
+        },
+        {
+          label: 'Show cells',
+          hint: 'Scroll to its cells in the notebook',
+          obstacle: unfinished,
+          verbs: ['reveal'],
+          onPress: () => actions.reveal(id)
+        },
+        {
+          label: 'Export',
+          hint: `As the notebook candidate-${id}.ipynb`,
+          obstacle: unscored,
+          verbs: ['export'],
+          onPress: () => actions.exportTo(`candidate-${id}.ipynb`, id)
+        }
+      ]}
+    />
   );
 }
 

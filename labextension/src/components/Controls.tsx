@@ -2,7 +2,8 @@ import * as React from 'react';
 
 import { hasEnded } from '../selectors';
 import type { Actions, PanelState, RunState } from '../state';
-import { Button, ConfirmButton } from './ui';
+import { ButtonRow } from './Button';
+import { TextAction } from './TextAction';
 
 type Obstacles = Readonly<
   Record<'resume' | 'pause' | 'step' | 'stop' | 'more' | 'best' | 'any', string>
@@ -49,101 +50,111 @@ export function Controls(props: {
     state.isKernelBusy && connection.kind === 'connected' && !connection.hello.kernel.subshells;
   return (
     <div className="mlestar-Controls">
-      <div className="mlestar-Buttons" role="group" aria-label="The run">
-        <Button
-          label="Go on"
-          icon="play"
-          kind={off.resume === '' ? 'primary' : 'plain'}
-          hint="After a pause, with the next step, or after a stop"
-          obstacle={off.resume}
-          isBusy={asking.has('resume')}
-          onPress={actions.resume}
-        />
-        <Button
-          label="Pause"
-          icon="pause"
-          hint="Begin nothing more; the clock stands"
-          obstacle={off.pause}
-          isBusy={asking.has('pause')}
-          onPress={actions.pause}
-        />
-        <Button
-          label="Step"
-          icon="step"
-          hint="Take the next outer step, then wait again"
-          obstacle={off.step}
-          isBusy={asking.has('resume')}
-          onPress={() => actions.step()}
-        />
-        <Button
-          label="Stop"
-          icon="stop"
-          hint={
-            mustInterrupt
+      <ButtonRow
+        label="The run"
+        asking={asking}
+        buttons={[
+          {
+            label: 'Go on',
+            icon: 'play',
+            kind: off.resume === '' ? 'primary' : 'plain',
+            hint: 'After a pause, with the next step, or after a stop',
+            obstacle: off.resume,
+            verbs: ['resume'],
+            onPress: actions.resume
+          },
+          {
+            label: 'Pause',
+            icon: 'pause',
+            hint: 'Begin nothing more; the clock stands',
+            obstacle: off.pause,
+            verbs: ['pause'],
+            onPress: actions.pause
+          },
+          {
+            label: 'Step',
+            icon: 'step',
+            hint: 'Take the next outer step, then wait again',
+            obstacle: off.step,
+            verbs: ['resume'],
+            onPress: () => actions.step()
+          },
+          {
+            label: 'Stop',
+            icon: 'stop',
+            hint: mustInterrupt
               ? 'Interrupt the kernel: this one hears nothing else while it is busy'
-              : 'End what is under way; it can go on later'
+              : 'End what is under way; it can go on later',
+            obstacle: off.stop,
+            verbs: ['stop', 'interrupt'],
+            onPress: mustInterrupt ? actions.interrupt : actions.stop
           }
-          obstacle={off.stop}
-          isBusy={asking.has('stop') || asking.has('interrupt')}
-          onPress={mustInterrupt ? actions.interrupt : actions.stop}
-        />
-      </div>
-      <div className="mlestar-Buttons" role="group" aria-label="More of the search">
-        <Button
-          label="Refine"
-          hint={`One outer step more: ablate, choose ${run.pinned ?? 'a block'}, refine it`}
-          obstacle={off.more}
-          isBusy={asking.has('refine')}
-          onPress={() => actions.refine()}
-        />
-        <Button
-          label="Ablate"
-          hint="Measure what each block of the best is worth"
-          obstacle={off.more}
-          isBusy={asking.has('ablate')}
-          onPress={actions.ablate}
-        />
-        <Button
-          label="Ensemble"
-          hint="Combine the best solutions"
-          obstacle={off.more}
-          isBusy={asking.has('ensemble')}
-          onPress={actions.ensemble}
-        />
-      </div>
-      <div className="mlestar-Buttons" role="group" aria-label="The best candidate">
-        <Button
-          label="Insert"
-          name="Insert the best candidate"
-          hint={`Write the blocks of ${best} as a cell, to edit and to run`}
-          obstacle={off.best}
-          isBusy={asking.has('insert')}
-          onPress={() => actions.insert(best)}
-        />
-        <Button
-          label="Adopt"
-          name="Adopt the best candidate"
-          hint={`Judge the cells of ${best} as you edited them`}
-          obstacle={off.best}
-          isBusy={asking.has('adopt')}
-          onPress={() => actions.adopt(best)}
-        />
-        <Button
-          label="Insert all cells"
-          hint="All candidates and studies that are not in the notebook"
-          obstacle={off.any}
-          isBusy={asking.has('insert all')}
-          onPress={actions.insertAll}
-        />
-        <ConfirmButton
-          label="Undo"
-          question={`Take ${best} back, for good?`}
-          hint={`Take ${best} back, for good; the one before is the best again`}
-          obstacle={off.best}
-          isBusy={asking.has('undo')}
-          onPress={actions.undo}
-        />
-      </div>
+        ]}
+      />
+      <ButtonRow
+        label="More of the search"
+        asking={asking}
+        buttons={[
+          {
+            label: 'Refine',
+            hint: `One outer step more: ablate, choose ${run.pinned ?? 'a block'}, refine it`,
+            obstacle: off.more,
+            verbs: ['refine'],
+            onPress: () => actions.refine()
+          },
+          {
+            label: 'Ablate',
+            hint: 'Measure what each block of the best is worth',
+            obstacle: off.more,
+            verbs: ['ablate'],
+            onPress: actions.ablate
+          },
+          {
+            label: 'Ensemble',
+            hint: 'Combine the best solutions',
+            obstacle: off.more,
+            verbs: ['ensemble'],
+            onPress: actions.ensemble
+          }
+        ]}
+      />
+      <ButtonRow
+        label="The best candidate"
+        asking={asking}
+        buttons={[
+          {
+            label: 'Insert',
+            name: 'Insert the best candidate',
+            hint: `Write the blocks of ${best} as a cell, to edit and to run`,
+            obstacle: off.best,
+            verbs: ['insert'],
+            onPress: () => actions.insert(best)
+          },
+          {
+            label: 'Adopt',
+            name: 'Adopt the best candidate',
+            hint: `Judge the cells of ${best} as you edited them`,
+            obstacle: off.best,
+            verbs: ['adopt'],
+            onPress: () => actions.adopt(best)
+          },
+          {
+            label: 'Insert all cells',
+            hint: 'All candidates and studies that are not in the notebook',
+            obstacle: off.any,
+            verbs: ['insert all'],
+            onPress: actions.insertAll
+          },
+          {
+            label: 'Undo',
+            question: `Take ${best} back, for good?`,
+            hint: `Take ${best} back, for good; the one before is the best again`,
+            obstacle: off.best,
+            verbs: ['undo'],
+            onPress: actions.undo
+          }
+        ]}
+      />
       <TextAction
         label="Suggest"
         name="Something to try"
@@ -167,63 +178,5 @@ export function Controls(props: {
         }}
       />
     </div>
-  );
-}
-
-/** A field with a button. It is emptied when what it had was taken. */
-function TextAction(props: {
-  readonly label: string;
-  readonly name: string;
-  readonly hint: string;
-  readonly obstacle: string;
-  readonly isBusy: boolean;
-  readonly initial?: string;
-  readonly placeholder?: string;
-  readonly choices?: readonly string[];
-  readonly onSend: (text: string) => Promise<boolean>;
-}): React.JSX.Element {
-  const [text, setText] = React.useState(props.initial ?? '');
-  const list = React.useId();
-  const obstacle = props.obstacle || (text.trim() === '' ? 'write something first' : '');
-  const send = async (): Promise<void> => {
-    if (obstacle === '' && !props.isBusy && (await props.onSend(text.trim()))) {
-      setText('');
-    }
-  };
-  return (
-    <form
-      className="mlestar-TextAction"
-      onSubmit={event => {
-        event.preventDefault();
-        void send();
-      }}
-    >
-      <input
-        className="mlestar-Input"
-        aria-label={props.name}
-        title={props.hint}
-        autoComplete="off"
-        value={text}
-        placeholder={props.placeholder}
-        list={props.choices === undefined ? undefined : list}
-        onChange={event => {
-          setText(event.target.value);
-        }}
-      />
-      {props.choices !== undefined && (
-        <datalist id={list}>
-          {props.choices.map(choice => (
-            <option key={choice} value={choice} />
-          ))}
-        </datalist>
-      )}
-      <Button
-        label={props.label}
-        hint={props.hint}
-        obstacle={obstacle}
-        isBusy={props.isBusy}
-        onPress={send}
-      />
-    </form>
   );
 }

@@ -2,9 +2,9 @@ import * as React from 'react';
 
 import type { Frame } from '../protocol';
 import type { Actions, PanelState, TaskForm as Form } from '../state';
+import { Button } from './Button';
 import { Field } from './Field';
 import type { Source } from './form_checks';
-import { Button } from './ui';
 
 /** Where the data of a task comes from: a folder, or DataFrames of the notebook. */
 export function DataFields(props: {

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { Actions, PanelState } from '../state';
-import { Button } from './ui';
+import { Button } from './Button';
 
 /** A plain sentence, and the one button that mends it. */
 interface Words {

@@ -3,8 +3,8 @@ import * as React from 'react';
 import { formatScore } from '../format';
 import type { Standing } from '../protocol';
 import type { Actions, PanelState, RunState } from '../state';
+import { Button } from './Button';
 import { CandidateLink } from './marks';
-import { Button } from './ui';
 
 const SYMBOLS: Readonly<Record<Standing, string>> = {
   working: '●',

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import { formatNumber, formatSigned } from '../format';
 import type { Actions, RunState } from '../state';
-import { Button } from './ui';
+import { Button } from './Button';
 
 /** The files of the run. */
 export function Links(props: {

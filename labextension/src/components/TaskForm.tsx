@@ -1,10 +1,10 @@
 import * as React from 'react';
 
 import type { Actions, PanelState, TaskForm as Form } from '../state';
+import { Button } from './Button';
 import { DataFields } from './DataFields';
 import { Check, Field } from './Field';
 import { columnsOf, effective, problemsOf, type Source } from './form_checks';
-import { Button } from './ui';
 
 /** Milliseconds after the last key before the kernel is asked what it knows of the data. */
 const PAUSE = 400;

@@ -2,8 +2,8 @@ import * as React from 'react';
 
 import { formatBranch } from '../format';
 import type { Actions, PanelState, RunState } from '../state';
+import { Button } from './Button';
 import { CandidateLink } from './marks';
-import { Button } from './ui';
 
 /** Step mode: what was found, what comes next, and the user's choice. */
 export function WaitingReport(props: {

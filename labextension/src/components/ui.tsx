@@ -2,87 +2,28 @@
 
 import * as React from 'react';
 
-import { Icon, type IconName } from './Icon';
-
-/** A button. One with an obstacle stays in reach of the keyboard, and its tooltip says why. */
-export function Button(props: {
-  readonly label: string;
-  readonly onPress: () => unknown;
-  /** What it does, for the tooltip. */
-  readonly hint?: string;
-  /** Why it cannot be pressed now; "" if it can. */
-  readonly obstacle?: string;
-  readonly isBusy?: boolean;
-  readonly kind?: 'primary' | 'danger' | 'plain' | 'link';
-  /** For screen readers, where the label alone says too little. */
-  readonly name?: string;
-  readonly icon?: IconName;
-  readonly isPressed?: boolean;
+/** The head of a part that folds: a triangle, and what stands beside it. */
+export function FoldButton(props: {
+  readonly isOpen: boolean;
+  readonly onToggle: () => void;
+  /** Id of the part. */
+  readonly controls: string;
+  readonly children: React.ReactNode;
 }): React.JSX.Element {
-  const { label, onPress, hint = '', obstacle = '', isBusy = false, kind = 'plain' } = props;
-  const isOff = obstacle !== '' || isBusy;
+  const { isOpen } = props;
   return (
     <button
       type="button"
-      className={`mlestar-Button mlestar-mod-${kind}`}
-      title={obstacle || hint || undefined}
-      aria-label={props.name}
-      aria-disabled={isOff}
-      aria-busy={isBusy}
-      aria-pressed={props.isPressed}
-      onClick={() => {
-        if (!isOff) {
-          onPress();
-        }
-      }}
+      className="mlestar-Section-fold"
+      aria-expanded={isOpen}
+      aria-controls={props.controls}
+      onClick={props.onToggle}
     >
-      {props.icon !== undefined && <Icon name={props.icon} />}
-      <span>{label}</span>
+      <span className="mlestar-Twisty" aria-hidden>
+        {isOpen ? '▾' : '▸'}
+      </span>
+      {props.children}
     </button>
-  );
-}
-
-/** A button that asks once more before it does what cannot be taken back. */
-export function ConfirmButton(props: {
-  readonly label: string;
-  readonly question: string;
-  readonly onPress: () => unknown;
-  readonly hint: string;
-  readonly obstacle: string;
-  readonly isBusy?: boolean;
-}): React.JSX.Element {
-  const [isAsking, setAsking] = React.useState(false);
-  if (!isAsking || props.obstacle !== '') {
-    return (
-      <Button
-        label={props.label}
-        hint={props.hint}
-        obstacle={props.obstacle}
-        isBusy={props.isBusy}
-        onPress={() => {
-          setAsking(true);
-        }}
-      />
-    );
-  }
-  return (
-    <span className="mlestar-Confirm" role="group" aria-label={props.question}>
-      <span>{props.question}</span>
-      <Button
-        label="Yes"
-        kind="danger"
-        onPress={() => {
-          setAsking(false);
-          props.onPress();
-        }}
-      />
-      <Button
-        label="No"
-        onPress={() => {
-          setAsking(false);
-        }}
-      />
-    </span>
   );
 }
 
@@ -99,25 +40,20 @@ export function Section(props: {
   return (
     <section className="mlestar-Section" aria-labelledby={`${id}-title`}>
       <h3 className="mlestar-Section-head">
-        <button
-          type="button"
-          className="mlestar-Section-fold"
-          aria-expanded={isOpen}
-          aria-controls={id}
-          onClick={() => {
+        <FoldButton
+          isOpen={isOpen}
+          controls={id}
+          onToggle={() => {
             setOpen(!isOpen);
           }}
         >
-          <span className="mlestar-Twisty" aria-hidden>
-            {isOpen ? '▾' : '▸'}
-          </span>
           <span id={`${id}-title`} className="mlestar-Section-title">
             {props.title}
           </span>
           {props.aside !== undefined && (
             <span className="mlestar-Section-aside">{props.aside}</span>
           )}
-        </button>
+        </FoldButton>
       </h3>
       <div id={id} className="mlestar-Section-body" hidden={!isOpen}>
         {isOpen && props.children}
