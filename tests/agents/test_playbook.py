@@ -143,6 +143,8 @@ CASES = (
     chance_of_odd_labels, three_classes_one_rare, two_texts_beside_a_number, a_text_for_a_number,
     side_tables_and_junk, few_pictures,
 )  # fmt: skip
+#: Their first three solutions take most of a minute.
+COSTLY = (numbers_with_gaps, wide_categories_dates_and_truth, three_classes_one_rare)
 
 
 def write(folder: Path, tables: Tables) -> Task:
@@ -225,7 +227,12 @@ few = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.__name__)
+@pytest.fixture(
+    params=[
+        pytest.param(case, id=case.__name__, marks=[pytest.mark.slow] if case in COSTLY else [])
+        for case in CASES
+    ]
+)
 def bench(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
