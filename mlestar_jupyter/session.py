@@ -199,18 +199,60 @@ class Session:
         self.run.emit("suggestion_added", text=words)
         return meaning
 
-    def undo(self) -> Candidate:
-        """Take the best candidate back; gives the one that is the best now."""
+    def undo(self, candidate: Candidate | None = None) -> Candidate:
+        """Take a candidate back, by default the best; gives the one that is the best now.
+
+        It is out of the run's and its branch's place, and no ensemble is made of it any more.
+        """
         with self.run.lock:
-            best, before = self.run.best, self.run.state.best_before()
-            if best is None or before is None:
-                raise MlestarError("nothing to undo: no earlier candidate was the best")
-            self.run.emit("undone", branch=best.branch, id=best.id, to=before)
-            return self.run.state.candidates[before]
+            state, best = self.run.state, self.run.best
+            if best is None:
+                raise MlestarError("nothing to undo: no candidate is the best yet")
+            gone = candidate or best
+            if gone.id in state.rejected:
+                raise MlestarError(f"{gone.id} is undone already")
+            if gone.score is None:
+                raise MlestarError(f"{gone.id} has no score, so it stands nowhere")
+            before = state.best_before() if gone.id == best.id else None
+            if gone.id == best.id and before is None:
+                raise MlestarError(
+                    f"nothing to undo: no candidate was the best before {best.id}; "
+                    f"to take another one instead, %mlestar adopt ID"
+                )
+            self.run.emit("undone", branch=gone.branch, id=gone.id, to=before)
+            return state.candidates[before or best.id]
+
+    def accept(self, candidate: Candidate) -> Candidate:
+        """Make a candidate the best of the run and of its branch, as it is, by the user's word.
+
+        It gives way to what is found better than it, as any other.
+        """
+        with self.run.lock:
+            if candidate.score is None:
+                raise MlestarError(
+                    f"{candidate.id} has no score ({candidate.reason or candidate.status}); "
+                    f"%mlestar insert {candidate.id} gives its blocks, to mend them"
+                )
+            if candidate.id == self.run.state.best:
+                raise MlestarError(
+                    f"nothing differs from {candidate.id}, which is the best already; "
+                    f"edit a block and adopt it again"
+                )
+            self.run.emit(
+                "incumbent_changed", branch=candidate.branch, id=candidate.id, best=True,
+                reason="accepted by you",
+            )  # fmt: skip
+            return candidate
 
     def adopt(self, sources: Mapping[str, str], base: Candidate) -> Candidate:
-        """Judge the user's own blocks in the place of those of ``base``, like any candidate."""
-        return self._in_background(lambda: asked.adopt(self.context, base, sources))
+        """Judge the user's own blocks in the place of those of ``base``, like any candidate.
+
+        Where nothing differs ``base`` is accepted as it is.
+        """
+        solution = asked.edited(base, sources)
+        if solution is None:
+            return self.accept(base)
+        return self._in_background(lambda: asked.adopt(self.context, base, solution))
 
     def merge(self, base: Candidate, other: Candidate) -> Candidate:
         """Judge the merge of one candidate into another."""

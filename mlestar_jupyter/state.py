@@ -141,14 +141,17 @@ class State:
             case _:
                 pass
 
-    def _undo(self, candidate: str, best: str) -> None:
-        """Take a candidate out of the run's and of all branches' places."""
+    def _undo(self, candidate: str, best: str | None) -> None:
+        """Take a candidate out of the run's and of all branches' places.
+
+        ``best`` is the best one afterwards, None if that is who it was before.
+        """
         self.rejected.add(candidate)
-        self.best = best
+        self.best = best or self.best
         for branch, incumbent in list(self.incumbents.items()):
             if incumbent in self.rejected:
                 left = [c for b, c, _ in self.accepted if b == branch and c not in self.rejected]
-                self.incumbents[branch] = left[-1] if left else best
+                self.incumbents[branch] = left[-1] if left else self.best or incumbent
 
 
 def _candidate(data: Any, read_solution: Callable[[str], Solution]) -> Candidate:

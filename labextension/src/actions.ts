@@ -97,7 +97,8 @@ export class PanelActions implements Actions {
   stop = (): Promise<void> => this.command('stop');
   ablate = (): Promise<void> => this.command('ablate');
   ensemble = (): Promise<void> => this.command('ensemble');
-  undo = (): Promise<void> => this.command('undo');
+  undo = (candidate?: string): Promise<void> =>
+    this.command('undo', candidate === undefined ? {} : { candidate });
   pin = (block: string | null): Promise<void> => this.command('pin', { block });
 
   step = (block?: string): Promise<void> =>
@@ -127,10 +128,10 @@ export class PanelActions implements Actions {
     this.attempt('adopt', async () => {
       const { shared } = this.notebook();
       const blocks = shared === null ? {} : blocksOf(shared, this.run().prefix, candidate);
-      if (Object.keys(blocks).length === 0) {
-        throw new Error(`the cells of ${candidate} are not in this notebook; insert them first`);
+      const said = await this.ask('adopt', { candidate, blocks });
+      if (typeof said === 'string' && said !== '') {
+        this.model.tell('info', said);
       }
-      await this.ask('adopt', { candidate, blocks });
     });
 
   insert = (candidate: string): Promise<void> =>

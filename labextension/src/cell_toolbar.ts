@@ -5,11 +5,13 @@ import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import type { PanelLayout } from '@lumino/widgets';
 import { Widget } from '@lumino/widgets';
 
-import { blocksOf, metadataOf } from './cells';
+import { metadataOf } from './cells';
 import type { PanelModel } from './model';
 import type { NotebookRuns } from './notebook_runs';
-import { hasEnded } from './selectors';
+import { acceptObstacle, hasEnded, undoObstacle } from './selectors';
 import type { Actions, RunState } from './state';
+
+const NOT_SHOWN = 'the panel shows another run';
 
 interface Button {
   readonly label: string;
@@ -53,14 +55,20 @@ export class CellToolbars {
   }
 
   private look(runs: NotebookRuns, cell: Cell): void {
-    if (!(cell instanceof MarkdownCell) || !cell.inViewport || this.toolbars.has(cell)) {
+    if (!(cell instanceof MarkdownCell) || !cell.inViewport) {
+      return;
+    }
+    const present = this.toolbars.get(cell);
+    if (present !== undefined) {
+      // It was out of view, and heard nothing.
+      present.refresh(this.runOf(runs, cell));
       return;
     }
     const about = metadataOf(cell.model.sharedModel);
     if (about?.candidate === undefined || about.study === true || about.seq === undefined) {
       return;
     }
-    const toolbar = new CandidateToolbar(about.candidate, this.buttons(runs));
+    const toolbar = new CandidateToolbar(about.candidate, this.buttons());
     this.toolbars.set(cell, toolbar);
     cell.disposed.connect(() => {
       this.toolbars.delete(cell);
@@ -84,28 +92,23 @@ export class CellToolbars {
     return run !== null && cell.model.id.startsWith(`${run.prefix}-`) ? run : null;
   }
 
-  private buttons(runs: NotebookRuns): Button[] {
+  private buttons(): Button[] {
     const { actions } = this;
-    const sources = (run: RunState, candidate: string): Record<string, string> =>
-      runs.shared === null ? {} : blocksOf(runs.shared, run.prefix, candidate);
     return [
       {
         label: 'Accept',
-        title: (_, id) => `Adopt the cells of ${id} as you edited them: they are judged`,
-        obstacle: (run, id) => {
-          if (run === null) {
-            return 'the run is not shown';
-          }
-          return Object.keys(sources(run, id)).length === 0 ? 'its cells were deleted' : '';
-        },
+        title: (_, id) => `Go on from ${id}; if you edited its cells, they are judged`,
+        obstacle: (run, id) => (run === null ? NOT_SHOWN : acceptObstacle(run, id)),
         act: id => actions.adopt(id)
       },
       {
         label: 'Reject',
-        title: (_, id) => `Take ${id} back, for good: the candidate before is the best again`,
-        obstacle: (run, id) =>
-          run?.best === id ? '' : 'only the best candidate can be taken back',
-        act: () => actions.undo()
+        title: (run, id) =>
+          run?.best === id
+            ? `Take ${id} back, for good: the candidate before is the best again`
+            : `Take ${id} back: nothing is made of it any more, unless you accept it`,
+        obstacle: (run, id) => (run === null ? NOT_SHOWN : undoObstacle(run, id)),
+        act: id => actions.undo(id)
       },
       {
         label: 'Refine this block',
@@ -129,7 +132,7 @@ export class CellToolbars {
       {
         label: 'Show diff',
         title: (_, id) => `What ${id} changes of its parent, in the panel`,
-        obstacle: run => (run === null ? 'the run is not shown' : ''),
+        obstacle: run => (run === null ? NOT_SHOWN : ''),
         act: id => {
           actions.open({ kind: 'candidate', id });
           this.reveal();
@@ -151,6 +154,8 @@ class CandidateToolbar extends Widget {
     this.addClass('mlestar-CellToolbar');
     this.node.setAttribute('role', 'toolbar');
     this.node.setAttribute('aria-label', `Candidate ${candidate}`);
+    // Else the notebook takes Enter and Space for itself.
+    this.node.setAttribute('data-lm-suppress-shortcuts', 'true');
     this.nodes = buttons.map(button => {
       const node = document.createElement('button');
       node.type = 'button';

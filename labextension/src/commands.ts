@@ -4,7 +4,7 @@ import { Dialog, type ICommandPalette, InputDialog, showDialog } from '@jupyterl
 import type { CommandRegistry } from '@lumino/commands';
 
 import type { PanelModel } from './model';
-import { hasEnded } from './selectors';
+import { hasEnded, undoObstacle } from './selectors';
 import type { Actions, RunState } from './state';
 import { starIcon } from './icon';
 
@@ -165,7 +165,7 @@ function entries(model: PanelModel, actions: Actions, reveal: () => void): Entry
       id: COMMANDS.undo,
       label: 'Undo the Best Candidate…',
       caption: 'Take it back, for good',
-      isEnabled: run => run?.best != null,
+      isEnabled: run => run?.best != null && undoObstacle(run, run.best) === '',
       execute: async () => {
         const { button } = await showDialog({
           title: `Take back ${model.state.run?.best ?? 'the best'}?`,

@@ -195,7 +195,12 @@ export type RunEvent =
   | (Happened<'block_pinned'> & { readonly block: string | null })
   | (Happened<'suggestion_added'> & { readonly text: string })
   | (Happened<'card_added'> & { readonly card: ModelCard })
-  | (Happened<'undone'> & { readonly branch: number; readonly id: string; readonly to: string })
+  | (Happened<'undone'> & {
+      readonly branch: number;
+      readonly id: string;
+      /** Who is the best now; null if another one than the best was undone. */
+      readonly to: string | null;
+    })
   | (Happened<'note'> & { readonly text: string })
   | (Happened<'run_finished'> & { readonly reason: string });
 

@@ -95,7 +95,11 @@ function wordsFor(event: RunEvent, context: LogContext): Words | null {
       return user(`model card added: ${event.card.name}`);
     case 'undone':
       return {
-        ...user(`${event.id} is undone; ${event.to} is the best again`),
+        ...user(
+          event.to === null
+            ? `${event.id} is undone`
+            : `${event.id} is undone; ${event.to} is the best again`
+        ),
         candidate: event.id
       };
     case 'note':

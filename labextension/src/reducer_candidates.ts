@@ -152,10 +152,12 @@ function undo(draft: Draft, event: Extract<RunEvent, { kind: 'undone' }>): void 
   };
   decide(draft, event.id, decision);
   draft.setUndone(event.id, true);
-  setBest(draft, event.to, elapsed);
+  if (event.to !== null) {
+    setBest(draft, event.to, elapsed);
+  }
   for (const [each, incumbent] of state.incumbents) {
     if (state.undone.has(incumbent)) {
-      draft.setIncumbent(each, lastAccepted(draft, each) ?? event.to);
+      draft.setIncumbent(each, lastAccepted(draft, each) ?? state.best ?? incumbent);
     }
   }
 }

@@ -52,6 +52,24 @@ export function standingOf(run: RunState, candidate: Candidate): CandidateStandi
   return candidate.decisions.some(decision => decision.kind === 'rejected') ? 'rejected' : 'scored';
 }
 
+/** Why a candidate cannot be accepted now; "" if it can. */
+export function acceptObstacle(run: RunState, id: string): string {
+  // One that is the best, or failed, may have been edited: the kernel knows whether it was.
+  return run.candidates.get(id)?.status == null ? 'it is not judged yet' : '';
+}
+
+/** Why a candidate cannot be taken back now; "" if it can. */
+export function undoObstacle(run: RunState, id: string): string {
+  if (run.undone.has(id) && id !== run.best) {
+    return 'it is undone already';
+  }
+  if (run.candidates.get(id)?.score == null) {
+    return 'it has no score, so it stands nowhere';
+  }
+  const isOnly = run.bests.every(best => best.id === id || run.undone.has(best.id));
+  return id === run.best && isOnly ? 'no other candidate was the best before' : '';
+}
+
 /** Whether nobody is at work on a run. */
 export function hasEnded(run: RunState): boolean {
   return ['finished', 'stopped', 'cut off'].includes(run.standing);

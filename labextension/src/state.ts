@@ -132,12 +132,12 @@ export interface Actions {
   pin(block: string | null): Promise<void>;
   /** Gives whether it was taken. */
   suggest(words: string): Promise<boolean>;
-  /** Take the best candidate back, for good. */
-  undo(): Promise<void>;
+  /** Take a candidate back, for good; the best if none is named. */
+  undo(candidate?: string): Promise<void>;
   /** Interrupt the kernel: the way to stop a busy one without subshells. */
   interrupt(): Promise<void>;
 
-  /** Judge what the user made of a candidate's cells in the notebook. */
+  /** Accept a candidate; if its cells in the notebook were edited, those are judged. */
   adopt(candidate: string): Promise<void>;
   /** Write a `%%mlestar adopt` cell with a candidate's blocks, to edit and to run. */
   insert(candidate: string): Promise<void>;

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 
 import type { CandidateStatus, RunEvent, Score, Snapshot } from '../src/protocol';
 import { fromSnapshot, isGap, withEvents, withStatus } from '../src/reducer';
-import { elapsedAt, latestStudy, standingOf, treeLines } from '../src/selectors';
+import {
+  acceptObstacle,
+  elapsedAt,
+  latestStudy,
+  standingOf,
+  treeLines,
+  undoObstacle
+} from '../src/selectors';
 import { emptyRun, type RunState } from '../src/run_state';
 import { snapshot, status } from './golden';
 
@@ -119,6 +126,40 @@ describe('events', () => {
     const before = structuredClone(run);
     after(run, { kind: 'undone', branch: 0, id: '0003', to: '0001' });
     expect(run).toEqual(before);
+  });
+
+  it('undo of another than the best: the best and the chart stay as they are', () => {
+    const other = run.order.find(id => id !== run.best && run.candidates.get(id)?.score != null);
+    const next = after(run, { kind: 'undone', branch: 0, id: other, to: null });
+    expect(next.best).toBe(run.best);
+    expect(next.bests).toBe(run.bests);
+    expect(standingOf(next, candidate(other ?? '', next))).toBe('undone');
+    expect(next.log.at(-1)?.text).toBe(`${other} is undone`);
+    expect(undoObstacle(next, other ?? '')).toBe('it is undone already');
+    const again = after(next, {
+      kind: 'incumbent_changed',
+      branch: 0,
+      id: other,
+      best: true,
+      reason: 'accepted by you'
+    });
+    expect(again.best).toBe(other);
+    expect(undoObstacle(again, other ?? '')).toBe('');
+  });
+
+  it('says why a candidate cannot be accepted or undone', () => {
+    const next = after(run, {
+      kind: 'candidate_proposed',
+      id: '0099',
+      parents: [],
+      stage: 'refine'
+    });
+    expect(acceptObstacle(next, '0099')).toBe('it is not judged yet');
+    expect(undoObstacle(next, '0099')).toContain('no score');
+    expect(acceptObstacle(next, run.best ?? '')).toBe('');
+    expect(undoObstacle({ ...run, bests: run.bests.slice(-1) }, run.best ?? '')).toContain(
+      'no other candidate was the best'
+    );
   });
 
   it('undo: the candidate before is the best again, and the incumbent', () => {

@@ -31,7 +31,10 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
         ) from None
     run = context.run
     if candidate.id in run.state.rejected:
-        raise MlestarError(f"{candidate.id} is the same, and was undone for good; change something")
+        raise MlestarError(
+            f"{candidate.id} is the same, and was undone; change something, or accept it with "
+            f"%mlestar adopt {candidate.id}"
+        )
     branch = proposal.branch
     incumbent = run.state.candidates.get(run.state.incumbents.get(branch, ""))
     decision = decide(run, candidate, incumbent)
@@ -42,20 +45,24 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
     return candidate
 
 
-def adopt(context: Context, base: Candidate, sources: Mapping[str, str]) -> Candidate:
-    """Judge the user's own blocks in the place of those of ``base``.
+def edited(base: Candidate, sources: Mapping[str, str]) -> Solution | None:
+    """The user's own blocks in the place of those of ``base``; None if that changes nothing.
 
     Names that ``base`` has not are new blocks, put before its last one, which writes the
-    predictions. MlestarError when nothing was changed.
+    predictions. ReplyError when they do not compile.
     """
     blocks = [Block(b.name, sources.get(b.name, b.source)) for b in base.solution.blocks]
     new = [Block(n, source) for n, source in sources.items() if n not in base.solution.names]
     blocks[-1:-1] = new
     solution = Solution(tuple(blocks), f"{base.solution.title} (edited by you)")
     solution.check_compiles()
+    is_same = solution.key == base.solution.key or not solution.changed(base.solution)
+    return None if is_same else solution
+
+
+def adopt(context: Context, base: Candidate, solution: Solution) -> Candidate:
+    """Judge what the user made of ``base``."""
     changed = solution.changed(base.solution)
-    if solution.key == base.solution.key or not changed:
-        raise MlestarError(f"nothing differs from {base.id}; edit a cell and adopt it again")
     block = changed[0] if len(changed) == 1 else None
     plan = f"adopted from you: {', '.join(changed)}"
     branch = base.branch

@@ -20,8 +20,9 @@ ENSEMBLE_BRANCH = -1
 def members(context: Context, finals: Sequence[Candidate]) -> list[Candidate]:
     """The solutions to combine: the branches' results, and others until there are two."""
     chosen = rank(list({c.id: c for c in finals}.values()))
+    rejected = context.run.state.rejected
     others = [c for c in context.run.scored if c.stage in ("initialize", "merge", "refine")]
-    for other in rank(others):
+    for other in rank([c for c in others if c.id not in rejected]):
         if len(chosen) >= 2:
             break
         related = {p for c in chosen for p in (c.id, *c.parents)}

@@ -56,6 +56,7 @@ def finalize(context: Context, candidate: Candidate) -> Final | None:
         if other.id != candidate.id
         and other.slowest <= candidate.slowest
         and other.stage != "ablate"
+        and other.id not in run.state.rejected
     ]
     for choice in (candidate, *cheaper[:3]):
         solution = final_solution(context, choice)

@@ -75,21 +75,27 @@ class Channel:
         """Whether a front end is there that said hello and has not closed its comm."""
         return bool(self._front_ends)
 
-    def attach(self, work_or_run: Any, *, anchor: str | None = None) -> str:
+    def attach(self, work_or_run: Any, *, anchor: str | None = None, is_last: bool = True) -> str:
         """Send what happens in a run from now on; gives the run's name in messages.
 
         ``anchor`` is the id of the cell below which cells of the run belong; by default that of
-        the cell that is being executed. A run that is attached again goes on under its name.
+        the cell that is being executed. A run that is attached again goes on under its name. One
+        that something is only said to does not become the last one of the kernel (``is_last``).
         """
         run: Run = work_or_run if isinstance(work_or_run, Run) else work_or_run.run
         with self._lock:
+            order = list(self._attached)
             before = self.detach(run)
             name = name_of(run.folder) if before is None else before.name
             # Work that was asked for from the sidebar has no cell: that of the run stays.
-            anchor = anchor or kernel.cell_id() or (None if before is None else before.anchor)
+            cell = kernel.cell_id() if is_last else None
+            anchor = anchor or cell or (None if before is None else before.anchor)
             entry = Attached(name, run, anchor, lambda _: None)
             entry.listen = lambda event: self._heard(entry, event)
             self._attached[run.folder] = entry
+            if not is_last:
+                places = order if before is not None else [run.folder, *order]
+                self._attached = {folder: self._attached[folder] for folder in places}
         with run.lock:
             # What was said while the run was opened again; other runs are asked for as a whole.
             for event in [] if before is None else run.events[len(before.run.events) :]:

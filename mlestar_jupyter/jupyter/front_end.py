@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlestar_jupyter.algorithm.asked import edited
 from mlestar_jupyter.jupyter.verbs import steering
 from mlestar_jupyter.jupyter.work import Work
 from mlestar_jupyter.jupyter.workspace import Workspace
@@ -61,14 +62,23 @@ class FrontEndRequests:
         """Give the agents something to try; gives what they understand by it."""
         return self.workspace.steer({"run": folder}, lambda session: session.suggest(words))
 
-    def undo(self, folder: Path | None) -> str:
-        """Take the best candidate back; gives the id of the best one now."""
-        return self.workspace.steer({"run": folder}, lambda session: session.undo().id)
+    def undo(self, folder: Path | None, candidate: str | None = None) -> str:
+        """Take a candidate back, by default the best; gives the id of the best one now."""
+        run = self.workspace.run({"run": folder})
+        gone = None if candidate is None else self.workspace.candidate(run, candidate)
+        return self.workspace.steer({"run": folder}, lambda session: session.undo(gone).id)
 
-    def adopt(self, folder: Path | None, candidate: str, blocks: dict[str, str]) -> str:
-        """Judge the user's own blocks in the place of a candidate's."""
+    def adopt(
+        self, folder: Path | None, candidate: str, blocks: dict[str, str] | None = None
+    ) -> str:
+        """Judge the user's own blocks in the place of a candidate's; accept it if none differs."""
+        blocks = blocks or {}
         run = self.workspace.run({"run": folder})
         base = self.workspace.candidate(run, candidate)
+        # What does not compile is said at once, and what is accepted as it is takes no time.
+        if edited(base, blocks) is None:
+            self.workspace.steer({"run": folder}, lambda session: session.accept(base))
+            return f"{base.id} is the best now, by your word"
         live = self._live(folder)
         if live is None:
             return self._extend(folder, "adopt", lambda session: session.adopt(blocks, base))

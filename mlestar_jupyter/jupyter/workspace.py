@@ -169,6 +169,8 @@ class Workspace:
         if live is not None:
             return act(live.session)
         with self.resume(values) as session:
+            if self.channel is not None:
+                self.channel.attach(session.run, is_last=False)
             return act(session)
 
     def show(self, thing: Any) -> None:

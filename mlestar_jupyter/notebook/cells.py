@@ -121,7 +121,8 @@ def verdict_words(run: Run, event: Event) -> str | None:
         case "plan_lost":
             return f"✘ rejected{in_branch(run, data)}: {escape(data['reason'])}"
         case "undone":
-            return f"↶ taken back by the user; {escape(data['to'])} is the best again"
+            best = f"; {escape(data['to'])} is the best again" if data["to"] else ""
+            return f"↶ taken back by the user{best}"
         case _:
             return None
 

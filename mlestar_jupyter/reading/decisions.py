@@ -17,7 +17,7 @@ class Decision:
     """One decision about a candidate, in a branch (-1: among the ensembles), and why.
 
     ``best`` says whether it became the best of the run, ``other`` which candidate it is about
-    beside this one: the one that it replaced, or the one that came back when it was undone.
+    beside this one: the one that it replaced, or the best that came back when it was undone.
     """
 
     kind: Literal["accepted", "rejected", "undone"]

@@ -189,7 +189,7 @@ def _bests(events: Sequence[Event], candidates: Mapping[str, Candidate]) -> tupl
         if event.kind == "incumbent_changed" and event.data["best"]:
             name = event.data["id"]
         elif event.kind == "undone":
-            name = event.data["to"]
+            name = event.data["to"] or ""
         candidate = candidates.get(name)
         if candidate is not None and candidate.score is not None:
             score = candidate.score

@@ -65,7 +65,7 @@ def _entry(folder: Path) -> RunEntry:
         elif event.kind == "incumbent_changed" and event.data["best"]:
             best = event.data["id"]
         elif event.kind == "undone":
-            best = event.data["to"]
+            best = event.data["to"] or best
     return RunEntry(
         folder=folder,
         state=_state(events, is_busy=is_locked(path)),

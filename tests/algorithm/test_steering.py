@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cast import MODELS, SmallCast
 
+from mlestar_jupyter.algorithm.ensemble import members
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.errors import BudgetError, MlestarError, SettingsError
 from mlestar_jupyter.events import Event
@@ -184,7 +185,7 @@ def test_blocks_of_the_users_own_are_judged_and_the_next_step_starts_from_them(
     driver.until_it_waits()
     best = driver.run.best
     assert best is not None
-    with pytest.raises(MlestarError, match=f"nothing differs from {best.id}"):
+    with pytest.raises(MlestarError, match=f"nothing differs from {best.id}, which is the best"):
         driver.session.adopt({"model": best.solution.source("model") + "\n# a comment"}, best)
     mine = MODELS["ridge"].format(x=0.05)
     adopted = driver.session.adopt({"model": mine}, best)
@@ -235,7 +236,7 @@ def test_what_is_undone_is_not_the_best_and_never_comes_back(
     mine = {"model": MODELS["ridge"].format(x=0.05)}
     adopted = driver.session.adopt(mine, first)
     assert driver.session.undo().id == first.id
-    with pytest.raises(MlestarError, match=f"{adopted.id} is the same, and was undone for good"):
+    with pytest.raises(MlestarError, match=f"{adopted.id} is the same, and was undone; change"):
         driver.session.adopt(mine, first)
     assert driver.run.best == first
     with pytest.raises(MlestarError, match="nothing to undo"):
@@ -244,6 +245,56 @@ def test_what_is_undone_is_not_the_best_and_never_comes_back(
     assert driver.run.best is not None
     assert driver.run.best.id != adopted.id
     assert adopted.id not in driver.run.state.incumbents.values()
+
+
+def test_a_candidate_is_accepted_as_it_is_by_the_users_word(drive: Callable[..., Driver]) -> None:
+    driver = drive()
+    driver.until_it_waits()
+    run, session = driver.run, driver.session
+    first = run.best
+    assert first is not None
+    better = session.adopt({"model": MODELS["ridge"].format(x=0.05)}, first)
+    assert run.state.best == better.id
+    unchanged = {"model": first.solution.source("model") + "\n# a comment"}
+    assert session.adopt(unchanged, first) == first, "nothing differs: it is accepted, not judged"
+    assert run.best == first
+    assert run.state.incumbents[0] == first.id
+    assert kinds(run, "incumbent_changed")[-1]["reason"] == "accepted by you"
+    with pytest.raises(MlestarError, match=f"{first.id}, which is the best already"):
+        session.accept(first)
+    broken = session.adopt({"model": "model = nowhere"}, first)
+    with pytest.raises(MlestarError, match=f"{broken.id} has no score .*; %mlestar insert"):
+        session.accept(broken)
+    session.resume_work()
+    driver.until(lambda run: not run.state.waiting)
+    driver.until_it_waits()
+    assert kinds(run, "step_begun")[0]["incumbent"] == first.id
+    driver.end()
+    again = drive()
+    again.until_it_waits()
+    assert again.run.state.best == run.state.best, "it holds when the run is resumed"
+
+
+def test_any_candidate_can_be_undone_and_no_ensemble_is_made_of_it(
+    drive: Callable[..., Driver],
+) -> None:
+    driver = drive(settings=SETTINGS.replace(models=2))
+    driver.until_it_waits()
+    run, session = driver.run, driver.session
+    best, other = run.best, run.state.candidates["0002"]
+    assert best is not None
+    if best.id == other.id:
+        other = run.state.candidates["0001"]
+    assert session.undo(other) == best, "the best stays who it was"
+    assert run.best == best
+    assert kinds(run, "undone") == [{"branch": 0, "id": other.id, "to": None}]
+    with pytest.raises(MlestarError, match=f"{other.id} is undone already"):
+        session.undo(other)
+    assert [c.id for c in members(session.context, [best])] == [best.id]
+    session.accept(other)
+    assert run.best == other, "who is accepted after all is undone no more"
+    assert other.id not in run.state.rejected
+    assert session.undo().id == best.id
 
 
 def test_a_pause_lets_nothing_begin_until_the_run_is_resumed(drive: Callable[..., Driver]) -> None:

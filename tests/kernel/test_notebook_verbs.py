@@ -55,8 +55,9 @@ def test_a_candidate_is_inserted_as_the_next_cell_which_adopts_what_is_made_of_i
     assert not payload["replace"]
     text = payload["text"]
     assert text.startswith("%%mlestar adopt 0001\n# %% load\n")
-    unchanged = opened.run(text)
-    assert unchanged.error.endswith("nothing differs from 0001; edit a cell and adopt it again")
+    (payload,) = opened.run("%mlestar insert best --all").payload
+    unchanged = opened.run(payload["text"])
+    assert unchanged.error.endswith("which is the best already; edit a block and adopt it again")
     edited = text.replace("# %% model", "# %% model\nnote = f'{seed} is left alone'")
     opened.run("seed = 'nothing'")
     adopted = opened.run(edited)
@@ -90,6 +91,20 @@ def test_what_is_asked_for_beside_the_loops_is_judged(notebook: tuple[Notebook, 
     submitted = opened.run("%mlestar submit mine.csv --time 90s")
     assert not submitted.error, submitted.error
     assert "mine.csv" in submitted.text
+
+
+def test_any_candidate_can_be_accepted_and_taken_back(notebook: tuple[Notebook, Path]) -> None:
+    opened, folder = notebook
+    journal = folder / "mlestar_runs" / "trial" / "journal.jsonl"
+    best = opened.run("best = %mlestar show best\nprint(best.id)").text.split()[-1]
+    other = "0001" if best != "0001" else "0002"
+    accepted = opened.run(f"%mlestar adopt {other}")
+    assert not accepted.error, accepted.error
+    assert f"the best by your word, until a better one is found: {other}" in accepted.text
+    assert '"reason": "accepted by you"' in journal.read_text(encoding="utf-8")
+    undone = opened.run(f"%mlestar undo {other}")
+    assert f"{other} is undone; the best is {best}" in undone.text
+    assert f"{other} is undone already" in opened.run(f"%mlestar undo {other}").error
 
 
 def test_the_sealed_rows_are_graded_once(notebook: tuple[Notebook, Path]) -> None:

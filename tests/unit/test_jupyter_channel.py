@@ -109,6 +109,25 @@ def test_a_run_that_is_attached_again_is_heard_once_and_keeps_its_place(run: Run
     again.close()
 
 
+def test_a_run_that_is_only_spoken_to_is_heard_and_does_not_become_the_last_one(run: Run) -> None:
+    channel = Channel({})
+    events = heard(channel)
+    connected(channel)
+    other = Run.create(Path("mlestar_runs/other"), run.task, Settings(folds=2, solutions=1))
+    channel.attach(run, anchor="cell-1")
+    channel.attach(other)
+    run.close()
+    again = Run.open(run.folder, run.task, write=True)
+    channel.attach(again, is_last=False)
+    again.emit("note", text="said at rest")
+    assert channel.flush(60)
+    assert seqs(events) == [1, 2]
+    names = [(entry.name, entry.anchor) for entry in channel._attached_runs()]
+    assert names == [("mlestar_runs/trial", "cell-1"), ("mlestar_runs/other", None)]
+    again.close()
+    other.close()
+
+
 def test_a_comm_that_breaks_never_reaches_the_run(
     run: Run, judge: Callable[..., Candidate], monkeypatch: pytest.MonkeyPatch
 ) -> None:

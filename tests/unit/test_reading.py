@@ -11,6 +11,7 @@ from searched import FIRST, accept, judged, search
 
 from mlestar_jupyter import reading
 from mlestar_jupyter.inference import from_folder
+from mlestar_jupyter.jupyter.views.why import decision_words
 from mlestar_jupyter.reading import difference
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.settings import Settings
@@ -78,6 +79,16 @@ def test_what_the_user_took_back_stands_as_undone(run: Run) -> None:
     assert (standing["0007"], standing["0005"]) == ("undone", "best")
     assert reading.decisions(run, "0007")[-1].kind == "undone"
     assert reading.progress(run).bests[-1].score == 58.0
+
+
+def test_who_was_not_the_best_is_taken_back_and_the_best_stays(run: Run) -> None:
+    points = len(reading.progress(run).bests)
+    run.emit("undone", branch=0, id="0005", to=None)
+    standing = reading.standings(run)
+    assert (standing["0005"], standing["0007"]) == ("undone", "best")
+    assert run.state.incumbents[0] == "0001"
+    assert decision_words(run, reading.decisions(run, "0005")[-1]) == "undone by you"
+    assert len(reading.progress(run).bests) == points
 
 
 def test_decisions_name_what_was_replaced(run: Run) -> None:

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { formatBranch, formatCost, formatScore, formatSeconds, formatSigned } from '../format';
-import { hasEnded, standingOf } from '../selectors';
+import { acceptObstacle, hasEnded, standingOf, undoObstacle } from '../selectors';
 import type { Actions, Candidate, PanelState, RunState } from '../state';
 import { BlockDiff } from './BlockDiff';
 import { Button, ButtonRow } from './Button';
@@ -82,7 +82,6 @@ function Tools({ state, run, candidate, actions }: Props): React.JSX.Element {
   const off = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
   const unfinished = off || (candidate.status === null ? 'it is under way' : '');
   const unscored = unfinished || (candidate.score === null ? 'it has no score' : '');
-  const notBest = off || (run.best === id ? '' : 'only the best candidate can be taken back');
   return (
     <ButtonRow
       label={`Candidate ${id}`}
@@ -90,18 +89,21 @@ function Tools({ state, run, candidate, actions }: Props): React.JSX.Element {
       buttons={[
         {
           label: 'Accept',
-          hint: `Adopt the cells of ${id} as you edited them: they are judged`,
-          obstacle: unfinished,
+          hint: `Go on from ${id}; if you edited its cells in the notebook, they are judged`,
+          obstacle: off || acceptObstacle(run, id),
           verbs: ['adopt'],
           onPress: () => actions.adopt(id)
         },
         {
           label: 'Reject',
           question: `Take ${id} back, for good?`,
-          hint: `Take ${id} back, for good: the candidate before is the best again`,
-          obstacle: notBest,
+          hint:
+            run.best === id
+              ? `Take ${id} back, for good: the candidate before is the best again`
+              : `Take ${id} back: nothing is made of it any more, unless you accept it`,
+          obstacle: off || undoObstacle(run, id),
           verbs: ['undo'],
-          onPress: actions.undo
+          onPress: () => actions.undo(id)
         },
         {
           label: 'Insert',

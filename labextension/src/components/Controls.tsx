@@ -1,12 +1,12 @@
 import * as React from 'react';
 
-import { hasEnded } from '../selectors';
+import { hasEnded, undoObstacle } from '../selectors';
 import type { Actions, PanelState, RunState } from '../state';
 import { ButtonRow } from './Button';
 import { TextAction } from './TextAction';
 
 type Obstacles = Readonly<
-  Record<'resume' | 'pause' | 'step' | 'stop' | 'more' | 'best' | 'any', string>
+  Record<'resume' | 'pause' | 'step' | 'stop' | 'more' | 'best' | 'undo' | 'any', string>
 >;
 
 /** Why each control cannot be used now; "" if it can. */
@@ -31,6 +31,7 @@ export function obstaclesOf(state: PanelState, run: RunState): Obstacles {
     step: of(step),
     stop: of(ended),
     best: of(best),
+    undo: of(run.best === null ? best : undoObstacle(run, run.best)),
     more: of(more)
   };
 }
@@ -149,9 +150,9 @@ export function Controls(props: {
             label: 'Undo',
             question: `Take ${best} back, for good?`,
             hint: `Take ${best} back, for good; the one before is the best again`,
-            obstacle: off.best,
+            obstacle: off.undo,
             verbs: ['undo'],
-            onPress: actions.undo
+            onPress: () => actions.undo(best)
           }
         ]}
       />

@@ -49,7 +49,7 @@ export function Sidebar(props: {
           <TaskForm state={state} actions={actions} form={form} onChange={setForm} />
         )}
         {run !== null && candidate !== undefined && (
-          <CandidatePage {...{ state, run, candidate, actions }} />
+          <CandidatePage key={candidate.id} {...{ state, run, candidate, actions }} />
         )}
         {run !== null && (
           // It stays while another page is open, and so does what was folded and scrolled in it.

@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 
 from mlestar_jupyter import report
+from mlestar_jupyter.algorithm.asked import edited
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import MlestarError, SettingsError
 from mlestar_jupyter.interfaces import ModelCard
@@ -51,18 +52,26 @@ def card(workspace: Workspace, values: Values, body: str = "") -> Any:
 
 
 def adopt(workspace: Workspace, values: Values, body: str = "") -> Any:
-    """Judge the user's own blocks in the place of a candidate's; the difference is shown."""
+    """Judge the user's own blocks in the place of a candidate's; the difference is shown.
+
+    A candidate that is named alone is accepted as it is.
+    """
     run = workspace.run(values)
     what, block = values["what"], values["block"]
     if what.endswith(".ipynb"):
         base, sources = _from_notebook(workspace, run, Path(what), values["candidate"])
-    elif not body.strip():
+    elif not what and not body.strip():
         raise SettingsError(
-            "adopt what? `%mlestar insert ID` gives a cell to edit, or name an edited notebook"
+            "adopt what? name a candidate to accept as it is, or a notebook that you edited; "
+            "`%mlestar insert ID` gives a cell to edit"
         )
     else:
-        base = workspace.candidate(run, what)
-        sources = _sources(base, body, block)
+        base = workspace.candidate(run, what or "best")
+        sources = _sources(base, body, block) if body.strip() else {}
+    if edited(base, sources) is None:
+        best = workspace.steer(values, lambda session: session.accept(base))
+        line = report.candidate_line(workspace.run(values), best)
+        return views.TextView(f"the best by your word, until a better one is found: {line}")
     adopted = workspace.ask(values, "adopt", lambda session: session.adopt(sources, base))
     assert adopted is not None
     after = workspace.run(values)
@@ -73,10 +82,12 @@ def adopt(workspace: Workspace, values: Values, body: str = "") -> Any:
 
 
 def undo(workspace: Workspace, values: Values) -> Any:
-    """Take the best candidate back."""
-    before = workspace.run(values).best
-    best = workspace.steer(values, lambda session: session.undo())
-    gone = before.id if before else "nothing"
+    """Take a candidate back: the best, or the one that is named."""
+    before = workspace.run(values)
+    named = None if values["id"] is None else workspace.candidate(before, values["id"])
+    best = workspace.steer(values, lambda session: session.undo(named))
+    shown = named or before.best
+    gone = shown.id if shown else "nothing"
     run = workspace.run(values)
     return views.TextView(f"{gone} is undone; the best is {report.candidate_line(run, best)}")
 

@@ -157,7 +157,7 @@ def decision_words(run: Run, decision: Decision) -> str:
     place = f" in {where}" if where and decision.branch >= 0 else ""
     place = " among the ensembles" if decision.branch < 0 else place
     if decision.kind == "undone":
-        return f"undone by you; {decision.other} came back"
+        return "undone by you" + (f"; {decision.other} came back" if decision.other else "")
     if decision.kind == "rejected":
         against = f" against {decision.other}" if decision.other else ""
         return f"rejected{place}{against}: {decision.reason}"
