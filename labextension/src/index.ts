@@ -9,6 +9,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { PanelActions } from './actions';
@@ -16,6 +17,7 @@ import { CellToolbars } from './cell_toolbar';
 import { addCommands, COMMANDS } from './commands';
 import { PanelModel } from './model';
 import { Panel, PANEL_ID } from './panel';
+import { showBundles } from './rendering';
 import { Settings } from './settings';
 import { surroundings } from './surroundings';
 
@@ -26,11 +28,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'MLE-STAR: an agent that searches for machine-learning solutions, in a sidebar.',
   autoStart: true,
   requires: [INotebookTracker, IDocumentManager],
-  optional: [ISettingRegistry, ICommandPalette, ILauncher, ILayoutRestorer],
+  optional: [IRenderMimeRegistry, ISettingRegistry, ICommandPalette, ILauncher, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     documents: IDocumentManager,
+    rendermime: IRenderMimeRegistry | null,
     registry: ISettingRegistry | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
@@ -39,7 +42,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const settings = new Settings(registry, ID);
     const model = new PanelModel(tracker, `${app.name} ${app.version}`, () => settings.values);
     const actions = new PanelActions(model, surroundings(app, documents));
-    const panel = new Panel(model, actions);
+    const show = rendermime === null ? null : showBundles(rendermime);
+    const panel = new Panel(model, actions, show);
     const place = (): void => {
       app.shell.add(panel, settings.values.side, { rank: 900, type: 'MLE-STAR' });
     };

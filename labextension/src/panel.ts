@@ -3,6 +3,7 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { Rendering, type ShowBundle } from './components/rendering';
 import { Sidebar } from './components/Sidebar';
 import { starIcon } from './icon';
 import type { PanelModel } from './model';
@@ -15,7 +16,8 @@ export const PANEL_ID = 'mlestar-panel';
 export class Panel extends ReactWidget {
   constructor(
     private readonly model: PanelModel,
-    private readonly actions: Actions
+    private readonly actions: Actions,
+    private readonly showBundle: ShowBundle | null
   ) {
     super();
     this.id = PANEL_ID;
@@ -29,7 +31,8 @@ export class Panel extends ReactWidget {
 
   protected override render(): React.JSX.Element {
     const { state } = this.model;
-    return React.createElement(Sidebar, { state, actions: this.actions });
+    const sidebar = React.createElement(Sidebar, { state, actions: this.actions });
+    return React.createElement(Rendering.Provider, { value: this.showBundle }, sidebar);
   }
 
   protected override onAfterShow(): void {

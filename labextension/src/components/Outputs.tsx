@@ -1,11 +1,14 @@
 import * as React from 'react';
 
 import { isObject, type Output } from '../protocol';
+import { type Bundle, Rendering } from './rendering';
 
 /** Characters of text that are shown of one output. */
 const MOST = 20_000;
+/** Characters of any other form that is still shown: pictures and tables are longer than text. */
+const MOST_OF_A_FORM = 4_000_000;
 
-/** What a block gave: text and images. HTML is not rendered here; the notebook's cells have it. */
+/** What a block gave, as the notebook would show it. */
 export function Outputs({
   outputs
 }: {
@@ -24,25 +27,55 @@ export function Outputs({
 }
 
 function OneOutput({ output }: { readonly output: Output }): React.JSX.Element | null {
+  const show = React.useContext(Rendering);
+  const host = React.useRef<HTMLDivElement>(null);
+  const [isShown, setShown] = React.useState(true);
+  React.useLayoutEffect(() => {
+    if (show === null || host.current === null) {
+      return undefined;
+    }
+    const metadata = isObject(output.metadata) ? output.metadata : {};
+    const takeAway = show(bundleOf(output), metadata, host.current);
+    setShown(takeAway !== null);
+    return takeAway ?? undefined;
+  }, [show, output]);
+  return show !== null && isShown ? (
+    <div ref={host} className="mlestar-Output" />
+  ) : (
+    <Plain output={output} />
+  );
+}
+
+/** Text alone, for want of anything better. */
+function Plain({ output }: { readonly output: Output }): React.JSX.Element | null {
+  const bundle = bundleOf(output);
+  const text = bundle[STDOUT] ?? bundle[STDERR] ?? bundle['text/plain'];
+  return typeof text === 'string' && text !== '' ? (
+    <pre className="mlestar-Output">{text}</pre>
+  ) : null;
+}
+
+const STDOUT = 'application/vnd.jupyter.stdout';
+const STDERR = 'application/vnd.jupyter.stderr';
+
+/** The forms of an output that are not too long. */
+export function bundleOf(output: Output): Bundle {
   if (output.output_type === 'stream') {
-    return <pre className="mlestar-Output">{cut(joined(output.text))}</pre>;
+    return { [output.name === 'stderr' ? STDERR : STDOUT]: cut(joined(output.text)) };
   }
   if (output.output_type === 'error') {
-    return (
-      <pre className="mlestar-Output mlestar-tone-bad">
-        {`${joined(output.ename)}: ${joined(output.evalue)}`}
-      </pre>
-    );
+    return { [STDERR]: cut(`${joined(output.ename)}: ${joined(output.evalue)}`) };
   }
-  const data = isObject(output.data) ? output.data : {};
-  const text = joined(data['text/plain']);
-  for (const kind of ['image/png', 'image/jpeg']) {
-    const image = joined(data[kind]).replaceAll(/\s/g, '');
-    if (image !== '') {
-      return <img src={`data:${kind};base64,${image}`} alt={text || 'a figure'} />;
+  const bundle: Record<string, unknown> = {};
+  for (const [type, data] of Object.entries(isObject(output.data) ? output.data : {})) {
+    const value = Array.isArray(data) && !type.endsWith('json') ? joined(data) : data;
+    if (type === 'text/plain') {
+      bundle[type] = cut(joined(value));
+    } else if (typeof value !== 'string' || value.length <= MOST_OF_A_FORM) {
+      bundle[type] = value;
     }
   }
-  return text === '' ? null : <pre className="mlestar-Output">{cut(text)}</pre>;
+  return bundle;
 }
 
 /** Text of nbformat may be a list of lines. */
