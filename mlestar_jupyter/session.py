@@ -386,6 +386,11 @@ class Session:
                 raise
 
 
+def known_agents() -> list[dict[str, Any]]:
+    """The casts that can be named, with the options of a run that mean something to them alone."""
+    return [{"name": "playbook", "options": []}]
+
+
 def make_agents(name: str) -> Agents:
     """The cast of this name; SettingsError when there is none."""
     if name == "playbook":

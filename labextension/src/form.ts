@@ -28,9 +28,11 @@ export function taskCell(form: TaskForm): string {
     ['--test', form.test],
     ['--target', form.target],
     ['--metric', form.metric],
+    ['--direction', form.direction],
     ['--time', form.time],
-    ['--cost', form.cost],
     ['--agents', form.agents],
+    ['--model', form.model],
+    ['--cost', form.cost],
     ['--jobs', form.jobs]
   ] as const;
   for (const [option, value] of options) {

@@ -184,6 +184,10 @@ export interface FormFacts {
   /** The columns of the data that was named in the request; empty if there is none. */
   readonly columns: readonly string[];
   readonly metrics: readonly { readonly name: string; readonly greater_is_better: boolean }[];
+  /** The user's own functions, which may be metrics; absent in older kernels, as the next. */
+  readonly functions?: readonly string[];
+  /** The casts, with the options that mean something to them alone. */
+  readonly agents?: readonly { readonly name: string; readonly options: readonly string[] }[];
   /** Defaults of this kernel, as `%config MLEStar` has them. */
   readonly defaults: { readonly time: string; readonly agents: string; readonly jobs: number };
 }

@@ -76,11 +76,15 @@ export interface TaskForm {
   readonly test: string;
   readonly target: string;
   readonly metric: string;
+  /** Which way a metric of the user's own is better: `maximize` or `minimize`. */
+  readonly direction: string;
   /** Such as `90s`, `10m`, `1h`. */
   readonly time: string;
   /** Dollars; only casts that cost something take it. */
   readonly cost: string;
   readonly agents: string;
+  /** Of a cast that asks language models. */
+  readonly model: string;
   /** Candidates side by side, as a number. */
   readonly jobs: string;
   readonly step: boolean;
@@ -174,9 +178,11 @@ export const EMPTY_FORM: TaskForm = {
   test: '',
   target: '',
   metric: '',
+  direction: '',
   time: '10m',
   cost: '',
   agents: '',
+  model: '',
   jobs: '',
   step: false,
   background: false,

@@ -140,6 +140,37 @@ describe('the form', () => {
     );
   });
 
+  it('offers what the agents that were chosen understand, and nothing else', () => {
+    const agents = [...(facts.agents ?? []), { name: 'gemini', options: ['cost', 'model'] }];
+    show({ ...form, facts: { ...facts, agents } });
+    expect(screen.queryByLabelText('Cost limit ($)')).toBeNull();
+    type('Folder', 'data');
+    type('Agents', 'gemini');
+    type('Cost limit ($)', '2.50');
+    type('Model', 'flash');
+    const cell = screen.getByLabelText('The cell that is written');
+    expect(cell.textContent).toContain('--time 10m --agents gemini --model flash --cost 2.50');
+    type('Agents', 'playbook');
+    expect(cell.textContent).toBe('%%mlestar --data data --time 10m --agents playbook\n\n');
+  });
+
+  it('asks which way a metric of the user’s own is better', () => {
+    const actions = show({ ...form, facts: { ...facts, functions: ['mine'] } });
+    type('Folder', 'data');
+    type('Metric', 'RMSE');
+    expect(screen.queryByLabelText('Better is')).toBeNull();
+    type('Metric', 'mine');
+    press('Run');
+    expect(screen.getByText('say which way your metric is better')).toBeTruthy();
+    expect(actions.start).not.toHaveBeenCalled();
+    type('Better is', 'maximize');
+    press('Run');
+    expect(actions.start.mock.calls[0]?.[0]).toMatchObject({
+      metric: 'mine',
+      direction: 'maximize'
+    });
+  });
+
   it('takes the folder that was picked', async () => {
     const actions = show(form);
     actions.pickFolder.mockResolvedValue('data/trips');

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.jupyter import arguments
-from mlestar_jupyter.jupyter.namespace import frame_names, is_frame
+from mlestar_jupyter.jupyter.namespace import frame_names, function_names, is_frame
 from mlestar_jupyter.metrics import METRICS
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.session import known_agents
 from mlestar_jupyter.tables import DELIMITERS
 
 _MAGIC = re.compile(
@@ -215,9 +216,9 @@ def _values(
     if name in _FRAMES:
         return frame_names(user_ns)
     if name == "metric":
-        return [*METRICS, *_functions(user_ns)]
+        return [*METRICS, *function_names(user_ns)]
     if name == "agents":
-        return ["playbook"]
+        return [cast["name"] for cast in known_agents()]
     return []
 
 
@@ -230,17 +231,6 @@ def _candidates(run: Run | None) -> list[str]:
 def _blocks(run: Run | None) -> list[str]:
     best = None if run is None else run.best
     return [] if best is None else list(best.solution.names)
-
-
-def _functions(user_ns: Mapping[str, Any]) -> list[str]:
-    """The user's own functions, which may be metrics."""
-    return [
-        name
-        for name, value in list(user_ns.items())
-        if not name.startswith("_")
-        and type(value).__name__ == "function"
-        and getattr(value, "__module__", "") == "__main__"
-    ]
 
 
 def _frame_columns(frame: Any) -> list[str]:

@@ -131,7 +131,11 @@ def runs(items: Iterable[Mapping[str, Any]]) -> Message:
 
 
 def form(
-    frames: Sequence[Mapping[str, Any]], columns: Sequence[str], defaults: Mapping[str, Any]
+    frames: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    functions: Sequence[str],
+    agents: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
 ) -> Message:
     """What the form of a new task may offer."""
     return {
@@ -140,7 +144,7 @@ def form(
             {"name": metric.name, "greater_is_better": metric.greater_is_better}
             for metric in METRICS.values()
         ],
-        "defaults": plain(defaults),
+        "functions": plain(functions), "agents": plain(agents), "defaults": plain(defaults),
     }  # fmt: skip
 
 

@@ -48,6 +48,17 @@ def frame_names(namespace: Mapping[str, Any]) -> list[str]:
     return [n for n, v in list(namespace.items()) if not n.startswith("_") and is_frame(v)]
 
 
+def function_names(namespace: Mapping[str, Any]) -> list[str]:
+    """Names of the user's own functions, which may be metrics."""
+    return [
+        name
+        for name, value in list(namespace.items())
+        if not name.startswith("_")
+        and type(value).__name__ == "function"
+        and getattr(value, "__module__", "") == "__main__"
+    ]
+
+
 def frame(name: str, namespace: Mapping[str, Any], option: str) -> pd.DataFrame:
     """The DataFrame of this name, as pandas; SettingsError when there is none."""
     value = namespace.get(name)

@@ -14,11 +14,11 @@ from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.journal import is_locked, read_events
 from mlestar_jupyter.jupyter import messages
 from mlestar_jupyter.jupyter.completion import columns_of
-from mlestar_jupyter.jupyter.namespace import frame_names
+from mlestar_jupyter.jupyter.namespace import frame_names, function_names
 from mlestar_jupyter.notebook.cells import executed_cells, id_prefix
 from mlestar_jupyter.notebook.telling import tellings
 from mlestar_jupyter.run import RUNS, Run
-from mlestar_jupyter.session import open_run
+from mlestar_jupyter.session import known_agents, open_run
 
 #: Cells of so many candidates may be asked for at once: each may carry pictures.
 AT_ONCE = 50
@@ -120,7 +120,10 @@ class Requests:
             frames.append(
                 {"name": name, "rows": rows, "columns": columns_of(["--train", name], namespace)}
             )
-        return messages.form(frames, columns_of(words, namespace), self._defaults())
+        return messages.form(
+            frames, columns_of(words, namespace), function_names(namespace), known_agents(),
+            self._defaults(),
+        )  # fmt: skip
 
     def _entry(self, name: Any) -> AttachedRun | None:
         """The run of this kernel that is meant: the last one if none is named."""

@@ -60,6 +60,46 @@ export function Field(props: {
   );
 }
 
+/** One of a few values. */
+export function Choice(props: {
+  readonly label: string;
+  readonly value: string;
+  /** What each value is called. */
+  readonly choices: Readonly<Record<string, string>>;
+  readonly problem?: string;
+  readonly onChange: (value: string) => void;
+}): React.JSX.Element {
+  const id = React.useId();
+  const { problem } = props;
+  return (
+    <div className="mlestar-Field mlestar-mod-short">
+      <label htmlFor={id}>{props.label}</label>
+      <select
+        id={id}
+        className="mlestar-Input"
+        value={props.value}
+        aria-invalid={problem !== undefined}
+        aria-describedby={problem === undefined ? undefined : `${id}-note`}
+        onChange={event => {
+          props.onChange(event.target.value);
+        }}
+      >
+        {Object.entries(props.choices).map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </select>
+      {problem !== undefined && (
+        <p id={`${id}-note`} className="mlestar-Field-problem">
+          <span aria-hidden>! </span>
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+}
+
 /** A box to tick. */
 export function Check(props: {
   readonly label: string;

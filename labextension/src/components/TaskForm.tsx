@@ -3,8 +3,8 @@ import * as React from 'react';
 import type { Actions, PanelState, TaskForm as Form } from '../state';
 import { Button } from './Button';
 import { DataFields } from './DataFields';
-import { Check, Field } from './Field';
-import { columnsOf, effective, problemsOf, type Source } from './form_checks';
+import { Check, Choice, Field } from './Field';
+import { columnsOf, effective, isOwnMetric, problemsOf, type Source, takes } from './form_checks';
 
 /** Milliseconds after the last key before the kernel is asked what it knows of the data. */
 const PAUSE = 400;
@@ -25,9 +25,9 @@ export function TaskForm(props: {
   React.useEffect(() => {
     root.current?.querySelector('input')?.focus();
   }, []);
-  const whole = effective(form, source);
+  const whole = effective(form, source, facts);
   const verbs = connection.kind === 'connected' ? connection.hello.verbs : [];
-  const problems = problemsOf(form, source, facts, verbs);
+  const problems = problemsOf(whole, source, facts, verbs);
   useFacts(actions, whole, connection.kind);
 
   const set = (change: Partial<Form>): void => {
@@ -44,8 +44,6 @@ export function TaskForm(props: {
       setTimeout(() => root.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
     }
   };
-  const agents = form.agents.trim() || (facts?.defaults.agents ?? '');
-  const hasCost = agents !== '' && agents !== 'playbook';
   return (
     <form
       ref={root}
@@ -79,13 +77,24 @@ export function TaskForm(props: {
           isShort
           label="Metric"
           value={form.metric}
-          choices={facts?.metrics.map(({ name }) => name)}
+          choices={[...(facts?.metrics.map(({ name }) => name) ?? []), ...(facts?.functions ?? [])]}
           placeholder="inferred"
           hint={directionOf(state, form.metric)}
           onChange={metric => {
             set({ metric });
           }}
         />
+        {isOwnMetric(form, facts) && (
+          <Choice
+            label="Better is"
+            value={form.direction}
+            choices={{ '': 'choose one', minimize: 'smaller', maximize: 'greater' }}
+            problem={isTried ? problems.direction : undefined}
+            onChange={direction => {
+              set({ direction });
+            }}
+          />
+        )}
         <Field
           isShort
           label="Time limit"
@@ -100,7 +109,7 @@ export function TaskForm(props: {
           isShort
           label="Agents"
           value={form.agents}
-          choices={[...new Set([facts?.defaults.agents ?? 'playbook', 'playbook'])]}
+          choices={facts?.agents?.map(({ name }) => name)}
           placeholder={facts?.defaults.agents ?? 'playbook'}
           onChange={value => {
             set({ agents: value });
@@ -117,7 +126,18 @@ export function TaskForm(props: {
             set({ jobs });
           }}
         />
-        {(hasCost || form.cost !== '') && (
+        {takes(form, facts, 'model') && (
+          <Field
+            isShort
+            label="Model"
+            value={form.model}
+            placeholder="the agents’ own"
+            onChange={model => {
+              set({ model });
+            }}
+          />
+        )}
+        {takes(form, facts, 'cost') && (
           <Field
             isShort
             label="Cost limit ($)"

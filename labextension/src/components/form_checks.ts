@@ -9,9 +9,29 @@ export type Source = 'folder' | 'frames';
 /** What is wrong, by field. */
 export type Problems = Readonly<Partial<Record<keyof TaskForm, string>>>;
 
-/** The form without what belongs to the other source of data. */
-export function effective(form: TaskForm, source: Source): TaskForm {
-  return source === 'folder' ? { ...form, train: '', test: '' } : { ...form, data: '' };
+/** The form without what belongs to the other source of data, to other agents or metrics. */
+export function effective(form: TaskForm, source: Source, facts: FormFacts | null): TaskForm {
+  const own = source === 'folder' ? { train: '', test: '' } : { data: '' };
+  return {
+    ...form,
+    ...own,
+    cost: takes(form, facts, 'cost') ? form.cost : '',
+    model: takes(form, facts, 'model') ? form.model : '',
+    direction: isOwnMetric(form, facts) ? form.direction : ''
+  };
+}
+
+/** Whether an option means something to the agents that were chosen. */
+export function takes(form: TaskForm, facts: FormFacts | null, option: string): boolean {
+  const name = form.agents.trim() || facts?.defaults.agents;
+  const cast = facts?.agents?.find(each => each.name === name);
+  return cast?.options.includes(option) === true;
+}
+
+/** Whether a metric is a function of the user's own, of which we know nothing. */
+export function isOwnMetric(form: TaskForm, facts: FormFacts | null): boolean {
+  const name = form.metric.trim().toLowerCase();
+  return name !== '' && facts?.metrics.every(metric => metric.name !== name) === true;
 }
 
 /** What must be mended before a form can be run. `verbs` would be taken for something else. */
@@ -38,6 +58,9 @@ export function problemsOf(
   const columns = columnsOf(form, source, facts);
   if (target !== '' && columns.length > 0 && !columns.includes(target)) {
     problems.target = `the data has no column ${target}`;
+  }
+  if (isOwnMetric(form, facts) && form.direction === '') {
+    problems.direction = 'say which way your metric is better';
   }
   if (form.time.trim() !== '' && !isTime(form.time)) {
     problems.time = 'for example 90s, 10m or 1h30m';
