@@ -16,6 +16,11 @@ LAB_SOURCES := $(wildcard labextension/*.json labextension/schema/* labextension
 YARN := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 YARN_LOG := $(abspath $(VENV))/yarn.log
 
+# pip must not find the link: it would write and delete what lies behind it.
+LAB_PLACE := $(VENV)/share/jupyter/labextensions/$(LAB_NAME)
+UNLINK := rm -rf $(LAB_PLACE)
+LINK := mkdir -p $(dir $(LAB_PLACE)) && ln -s $(abspath mlestar_jupyter/labextension) $(LAB_PLACE)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-slow test-browser check check-lab lab lab-dev labextension clean
 .DELETE_ON_ERROR:
@@ -84,7 +89,9 @@ $(VENV)/.installed-browser: EXTRAS = browser
 
 $(VENV)/.installed-%: pyproject.toml | $(VENV)/.created
 	@echo "installing mlestar-jupyter[$(EXTRAS)] into $(VENV) (a minute or two the first time)"
+	@$(UNLINK)
 	@$(PIP) --editable '.[$(EXTRAS)]'
+	@test ! -e $(VENV)/.linked-labextension || { $(UNLINK); $(LINK); }
 	@$(BIN)/python -c 'import lightgbm' || \
 	  { echo 'LightGBM does not load. On Debian: apt-get install -y libgomp1'; exit 1; }
 	@touch $@
@@ -100,9 +107,7 @@ $(VENV)/.installed-node: labextension/package.json labextension/yarn.lock | $(VE
 $(VENV)/.linked-labextension: $(VENV)/.installed-node $(LAB_SOURCES)
 	@echo "building the JupyterLab extension"
 	@$(YARN) build:prod >$(YARN_LOG) || { cat $(YARN_LOG); exit 1; }
-	@mkdir -p $(VENV)/share/jupyter/labextensions
-	@rm -rf $(VENV)/share/jupyter/labextensions/$(LAB_NAME)
-	@ln -s $(abspath mlestar_jupyter/labextension) $(VENV)/share/jupyter/labextensions/$(LAB_NAME)
+	@$(UNLINK); $(LINK)
 	@touch $@
 
 $(VENV)/.created:
