@@ -278,7 +278,7 @@ class Channel:
             raise MlestarError(f"{verb}: {error}") from None
         result = handler(folder, **given)
         is_plain = result is None or isinstance(result, bool | int | float | str | list | Mapping)
-        return result if is_plain else str(result)
+        return messages.plain(result) if is_plain else str(result)
 
 
 def name_of(folder: Path) -> str:

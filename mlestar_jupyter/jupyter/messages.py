@@ -149,8 +149,8 @@ def form(
 
 
 def reply(request: Any, result: Any = None) -> Message:
-    """The answer to a request that was done."""
-    return {"type": "reply", "id": plain(request), "ok": True, "result": plain(result)}
+    """The answer to a request that was done. ``result`` is plain: that of a long run is large."""
+    return {"type": "reply", "id": plain(request), "ok": True, "result": result}
 
 
 def refusal(request: Any, error: BaseException | str) -> Message:
@@ -186,7 +186,22 @@ def read_state(events: Iterable[Event]) -> State:
 
 def plain(value: Any) -> Any:
     """The value as JSON can have it. What is no number becomes null, what is unknown its text."""
-    if value is None or isinstance(value, bool | str):
+    # What a journal gave is plain but for numbers that are none; a long one has a million values.
+    kind = type(value)
+    if value is None or kind is str or kind is bool or kind is int:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is dict:
+        return {k if type(k) is str else str(k): plain(v) for k, v in value.items()}
+    if kind is list:
+        return [plain(v) for v in value]
+    return _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:
+    """What is of no type that JSON knows."""
+    if isinstance(value, bool | str):
         return value
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
