@@ -33,8 +33,8 @@ export function AblationBars(props: {
     <div className="mlestar-Ablation">
       <div className="mlestar-Ablation-head">
         <span>
-          Of <CandidateLink run={run} id={study.candidate} onOpen={onOpen} />: how much better each
-          block makes it ({run.metric})
+          What each block of <CandidateLink run={run} id={study.candidate} onOpen={onOpen} /> is
+          worth
         </span>
         {run.studies.length > 1 && (
           <Choice studies={run.studies} chosen={study.seq} onChoose={setChosen} />
@@ -119,7 +119,7 @@ function Bar(props: {
       }}
     >
       <span className="mlestar-Bar-name">
-        <code>{block}</code> <span className="mlestar-faint">{change}</span>
+        <code>{block}</code> <span className="mlestar-faint">without {change}</span>
       </span>
       <span className="mlestar-Bar-track">
         <span className="mlestar-Bar-zero" style={{ left: `${bounds.zero}%` }} />
@@ -155,7 +155,7 @@ function Choice(props: {
       >
         {props.studies.map((study, i) => (
           <option key={study.seq} value={study.seq}>
-            {`study ${i + 1} of ${props.studies.length}: ${study.candidate}`}
+            {`${study.candidate} (${i + 1} of ${props.studies.length})`}
           </option>
         ))}
       </select>

@@ -94,10 +94,19 @@ export function ButtonRow(props: {
   readonly label: string;
   readonly asking: ReadonlySet<string>;
   readonly buttons: readonly RowButton[];
+  /** A word in front of them. */
+  readonly title?: string;
+  /** Without a gap between them. */
+  readonly isJoined?: boolean;
 }): React.JSX.Element {
-  const { label, asking, buttons } = props;
+  const { label, asking, buttons, title, isJoined = false } = props;
   return (
-    <div className="mlestar-Buttons" role="group" aria-label={label}>
+    <div
+      className={`mlestar-Buttons${isJoined ? ' mlestar-mod-joined' : ''}`}
+      role="group"
+      aria-label={label}
+    >
+      {title !== undefined && <span className="mlestar-Buttons-title">{title}</span>}
       {buttons.map(({ verbs = [], question, ...button }) => {
         const isBusy = verbs.some(verb => asking.has(verb));
         return question === undefined ? (

@@ -1,12 +1,13 @@
 import * as React from 'react';
 
-import { formatBranch, formatCost, formatScore, formatSeconds, formatSigned } from '../format';
+import { formatBranch, formatCost, formatSeconds, formatSigned } from '../format';
 import { acceptObstacle, hasEnded, standingOf, undoObstacle } from '../selectors';
 import type { Actions, Candidate, PanelState, RunState } from '../state';
 import { BlockDiff } from './BlockDiff';
 import { Button, ButtonRow } from './Button';
 import { Checks } from './Checks';
-import { CandidateLink, Mark } from './marks';
+import { decimalsOf, inColumn, shortSpread } from './columns';
+import { CandidateLink, Mark, whatOf } from './marks';
 import { Outputs } from './Outputs';
 import { Section } from './ui';
 
@@ -20,7 +21,7 @@ interface Props {
 /** All that is known of one candidate. */
 export function CandidatePage(props: Props): React.JSX.Element {
   const { state, run, candidate, actions } = props;
-  const { id, plan, title, stage } = candidate;
+  const { id, plan, stage } = candidate;
   const heading = React.useRef<HTMLHeadingElement>(null);
   React.useEffect(() => {
     heading.current?.focus();
@@ -45,9 +46,12 @@ export function CandidatePage(props: Props): React.JSX.Element {
           {id} <Mark standing={standingOf(run, candidate)} isNamed />
         </h2>
       </div>
-      <p className="mlestar-Page-title">{[stage, title].filter(Boolean).join(': ')}</p>
-      <Tools {...props} />
+      <p className="mlestar-Page-title">
+        {whatOf(candidate)} <span className="mlestar-faint">{stage}</span>
+      </p>
+      <Tiles {...props} />
       <Facts {...props} />
+      <Tools {...props} />
       {plan !== '' && (
         <Section title="Plan">
           <p className="mlestar-Text">{plan}</p>
@@ -131,17 +135,50 @@ function Tools({ state, run, candidate, actions }: Props): React.JSX.Element {
   );
 }
 
+/** The numbers that one looks for first. */
+function Tiles({ run, candidate }: Props): React.JSX.Element {
+  const { score, gain, parents, status } = candidate;
+  const tiles: readonly (readonly [string, React.ReactNode, React.ReactNode])[] = [
+    [
+      run.metric,
+      score === null
+        ? (status ?? 'under way').replaceAll('_', ' ')
+        : inColumn(score.value, decimalsOf(run)),
+      score !== null && score.spread > 0 && `± ${shortSpread(score.spread)}`
+    ],
+    [
+      'gain',
+      gain !== null && formatSigned(Number(gain.toPrecision(3))),
+      `over ${parents[0] ?? ''}`
+    ],
+    ['time', candidate.judged !== null && formatSeconds(candidate.seconds), '']
+  ];
+  return (
+    <dl className="mlestar-Tiles">
+      {tiles.map(
+        ([name, value, more]) =>
+          value !== false && (
+            <div key={name} className="mlestar-Tile">
+              <dt>{name}</dt>
+              <dd>
+                {value} <span className="mlestar-Tile-more">{more}</span>
+              </dd>
+            </div>
+          )
+      )}
+    </dl>
+  );
+}
+
 function Facts({ run, candidate, actions }: Props): React.JSX.Element {
-  const { score, gain, parents, block, tokens, cost, debugRounds, executions } = candidate;
+  const { score, parents, block, tokens, cost, debugRounds, executions } = candidate;
   const onOpen = (id: string): void => {
     actions.open({ kind: 'candidate', id });
   };
+  const decimals = decimalsOf(run);
   const folds = score !== null && score.folds.length > 1 ? score.folds : [];
   const facts: readonly (readonly [string, React.ReactNode])[] = [
-    [run.metric, score === null ? candidate.status?.replaceAll('_', ' ') : formatScore(score)],
-    ['gain', gain !== null && `${formatSigned(gain)} over ${parents[0] ?? ''}`],
-    ['folds', folds.length > 0 && folds.map(value => value.toPrecision(4)).join(', ')],
-    ['time', candidate.judged !== null && formatSeconds(candidate.seconds)],
+    ['folds', folds.length > 0 && folds.map(value => inColumn(value, decimals)).join(' · ')],
     ['tokens', tokens?.toLocaleString('en-US')],
     ['cost', cost !== null && formatCost(cost)],
     [
@@ -160,7 +197,7 @@ function Facts({ run, candidate, actions }: Props): React.JSX.Element {
     [
       'executed',
       executions.length > 1 &&
-        executions.map(one => `${one.purpose} ${formatSeconds(one.seconds)}`).join(', ')
+        executions.map(one => `${one.purpose} ${formatSeconds(one.seconds)}`).join(' · ')
     ]
   ];
   return (

@@ -1,9 +1,11 @@
 import * as React from 'react';
 
-import { formatNumber, formatScore, formatSigned } from '../format';
+import { formatScore } from '../format';
 import { standingOf, type TreeLine, treeLines } from '../selectors';
 import type { RunState } from '../state';
-import { Mark } from './marks';
+import { decimalsOf, gainInColumn, inColumn, shortSpread } from './columns';
+import { Twisty } from './Icon';
+import { Mark, whatOf } from './marks';
 import { countOf } from './ui';
 import { VirtualList } from './VirtualList';
 
@@ -28,6 +30,7 @@ export function CandidateTree(props: {
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [candidates, roots, children, withAblations, collapsed]
   );
+  const decimals = React.useMemo(() => decimalsOf(run), [run]);
   const active = Math.max(
     0,
     lines.findIndex(line => line.candidate.id === activeId)
@@ -94,7 +97,9 @@ export function CandidateTree(props: {
         }}
         onKey={onKey}
         attributes={index => attributesOf(lines[index], collapsed)}
-        row={index => <Line run={run} line={lines[index]} collapsed={collapsed} />}
+        row={index => (
+          <Line run={run} line={lines[index]} collapsed={collapsed} decimals={decimals} />
+        )}
       />
       {run.studies.length > 0 && (
         <label className="mlestar-Check">
@@ -123,54 +128,54 @@ function attributesOf(
   return { 'aria-level': line.depth + 1, 'aria-expanded': isOpen };
 }
 
+/** Standings in which a gain is one that the run has taken. */
+const TAKEN: ReadonlySet<string> = new Set(['best', 'incumbent', 'accepted']);
+
 function Line(props: {
   readonly run: RunState;
   readonly line: TreeLine | undefined;
   readonly collapsed: ReadonlySet<string>;
+  readonly decimals: number;
 }): React.JSX.Element | null {
-  const { run, line, collapsed } = props;
+  const { run, line, collapsed, decimals } = props;
   if (line === undefined) {
     return null;
   }
   const { candidate, depth, hasChildren } = line;
-  const { score, gain } = candidate;
-  // Refinements of one candidate have its title: what tells them apart is the block.
-  const what = [candidate.block, candidate.title || candidate.stage].filter(Boolean).join(': ');
-  const tip = score === null ? candidate.reason || (candidate.status ?? '') : formatScore(score);
+  const { id, score, gain, status } = candidate;
+  const standing = standingOf(run, candidate);
+  const what = whatOf(candidate);
+  const tip = score === null ? candidate.reason || (status ?? '') : formatScore(score);
+  const isTaken = gain !== null && gain > 0 && TAKEN.has(standing);
   return (
     <div
-      className="mlestar-Tree-line"
+      className={`mlestar-Tree-line${standing === 'best' ? ' mlestar-mod-best' : ''}`}
       style={{ paddingLeft: `calc(${Math.min(depth, DEEPEST)} * var(--mlestar-indent))` }}
-      title={`${candidate.id} ${what}\n${tip}`}
+      title={`${id} ${what}\n${tip}`}
     >
-      <span className="mlestar-Twisty" data-part={hasChildren ? 'twisty' : undefined} aria-hidden>
-        {hasChildren ? (collapsed.has(candidate.id) ? '▸' : '▾') : ''}
-      </span>
-      <Mark standing={standingOf(run, candidate)} />
-      <span className="mlestar-Tree-id">{candidate.id}</span>
+      {hasChildren ? (
+        <Twisty isOpen={!collapsed.has(id)} isClickable />
+      ) : (
+        <span className="mlestar-Twisty" />
+      )}
+      <Mark standing={standing} />
+      <span className="mlestar-Tree-id">{id}</span>
       <span className="mlestar-Tree-title">{what}</span>
-      <span className="mlestar-Tree-score">
-        {score === null
-          ? (candidate.status ?? '…').replaceAll('_', ' ')
-          : formatNumber(score.value)}
-      </span>
-      <span className="mlestar-Tree-spread">
-        {score !== null && score.spread > 0 && `± ${score.spread.toPrecision(2)}`}
-      </span>
-      <span
-        className={`mlestar-Tree-gain mlestar-tone-${gain === null ? 'faint' : gain > 0 ? 'good' : 'plain'}`}
-      >
-        {gain !== null && shortGain(gain)}
-      </span>
+      {score === null ? (
+        <span className={`mlestar-Tree-status mlestar-tone-${status === null ? 'busy' : 'faint'}`}>
+          {(status ?? 'under way').replaceAll('_', ' ')}
+        </span>
+      ) : (
+        <>
+          <span className="mlestar-Tree-score">{inColumn(score.value, decimals)}</span>
+          <span className="mlestar-Tree-spread">
+            {score.spread > 0 && `± ${shortSpread(score.spread)}`}
+          </span>
+          <span className={`mlestar-Tree-gain mlestar-tone-${isTaken ? 'good' : 'faint'}`}>
+            {gain !== null && gainInColumn(gain, decimals)}
+          </span>
+        </>
+      )}
     </div>
   );
-}
-
-/** A gain is a difference: two digits of it say enough, and a tiny one is written short. */
-function shortGain(gain: number): string {
-  const size = Math.abs(gain);
-  if (size > 0 && size < 1e-4) {
-    return `${gain < 0 ? '−' : '+'}${size.toExponential(0).replace('-', '−')}`;
-  }
-  return formatSigned(Number(gain.toPrecision(2)));
 }

@@ -36,64 +36,75 @@ export function obstaclesOf(state: PanelState, run: RunState): Obstacles {
   };
 }
 
-/** What can be asked of the run. */
-export function Controls(props: {
+interface Props {
   readonly state: PanelState;
   readonly run: RunState;
   readonly actions: Actions;
-}): React.JSX.Element {
-  const { state, run, actions } = props;
+}
+
+/** Whether the run is at work. */
+export function Transport({ state, run, actions }: Props): React.JSX.Element {
   const { asking, connection } = state;
   const off = obstaclesOf(state, run);
-  const best = run.best ?? '';
   // Without subshells a busy kernel does not hear us; an interrupt reaches it, and stops softly.
   const mustInterrupt =
     state.isKernelBusy && connection.kind === 'connected' && !connection.hello.kernel.subshells;
   return (
+    <ButtonRow
+      label="The run"
+      isJoined
+      asking={asking}
+      buttons={[
+        {
+          label: 'Go on',
+          icon: 'play',
+          kind: off.resume === '' ? 'primary' : 'plain',
+          hint: 'After a pause, with the next step, or after a stop',
+          obstacle: off.resume,
+          verbs: ['resume'],
+          onPress: actions.resume
+        },
+        {
+          label: 'Pause',
+          icon: 'pause',
+          hint: 'Begin nothing more; the clock stands',
+          obstacle: off.pause,
+          verbs: ['pause'],
+          onPress: actions.pause
+        },
+        {
+          label: 'Step',
+          icon: 'step',
+          hint: 'Take the next outer step, then wait again',
+          obstacle: off.step,
+          verbs: ['resume'],
+          onPress: () => actions.step()
+        },
+        {
+          label: 'Stop',
+          icon: 'stop',
+          hint: mustInterrupt
+            ? 'Interrupt the kernel: this one hears nothing else while it is busy'
+            : 'End what is under way; it can go on later',
+          obstacle: off.stop,
+          verbs: ['stop', 'interrupt'],
+          onPress: mustInterrupt ? actions.interrupt : actions.stop
+        }
+      ]}
+    />
+  );
+}
+
+/** What can be asked of the search and of its best candidate. */
+export function Controls({ state, run, actions }: Props): React.JSX.Element {
+  const { asking } = state;
+  const off = obstaclesOf(state, run);
+  const best = run.best ?? '';
+  return (
     <div className="mlestar-Controls">
       <ButtonRow
-        label="The run"
-        asking={asking}
-        buttons={[
-          {
-            label: 'Go on',
-            icon: 'play',
-            kind: off.resume === '' ? 'primary' : 'plain',
-            hint: 'After a pause, with the next step, or after a stop',
-            obstacle: off.resume,
-            verbs: ['resume'],
-            onPress: actions.resume
-          },
-          {
-            label: 'Pause',
-            icon: 'pause',
-            hint: 'Begin nothing more; the clock stands',
-            obstacle: off.pause,
-            verbs: ['pause'],
-            onPress: actions.pause
-          },
-          {
-            label: 'Step',
-            icon: 'step',
-            hint: 'Take the next outer step, then wait again',
-            obstacle: off.step,
-            verbs: ['resume'],
-            onPress: () => actions.step()
-          },
-          {
-            label: 'Stop',
-            icon: 'stop',
-            hint: mustInterrupt
-              ? 'Interrupt the kernel: this one hears nothing else while it is busy'
-              : 'End what is under way; it can go on later',
-            obstacle: off.stop,
-            verbs: ['stop', 'interrupt'],
-            onPress: mustInterrupt ? actions.interrupt : actions.stop
-          }
-        ]}
-      />
-      <ButtonRow
         label="More of the search"
+        title="Search"
         asking={asking}
         buttons={[
           {
@@ -121,6 +132,7 @@ export function Controls(props: {
       />
       <ButtonRow
         label="The best candidate"
+        title={best === '' ? 'Best' : `Best ${best}`}
         asking={asking}
         buttons={[
           {
@@ -140,13 +152,6 @@ export function Controls(props: {
             onPress: () => actions.adopt(best)
           },
           {
-            label: 'Insert all cells',
-            hint: 'All candidates and studies that are not in the notebook',
-            obstacle: off.any,
-            verbs: ['insert all'],
-            onPress: actions.insertAll
-          },
-          {
             label: 'Undo',
             question: `Take ${best} back, for good?`,
             hint: `Take ${best} back, for good; the one before is the best again`,
@@ -156,10 +161,24 @@ export function Controls(props: {
           }
         ]}
       />
+      <ButtonRow
+        label="The notebook"
+        title="Notebook"
+        asking={asking}
+        buttons={[
+          {
+            label: 'Insert all cells',
+            hint: 'All candidates and studies that are not in the notebook',
+            obstacle: off.any,
+            verbs: ['insert all'],
+            onPress: actions.insertAll
+          }
+        ]}
+      />
       <TextAction
         label="Suggest"
         name="Something to try"
-        placeholder="target encoding for city"
+        placeholder="an idea, such as: target encoding for city"
         hint="The agents try it first in the next outer step"
         obstacle={off.any}
         isBusy={asking.has('suggest')}

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { Actions, PanelState } from '../state';
 import { Button } from './Button';
+import { Icon } from './Icon';
 
 /** A plain sentence, and the one button that mends it. */
 interface Words {
@@ -89,7 +90,9 @@ export function EmptyState(props: {
 }): React.JSX.Element | null {
   const { state, actions } = props;
   const words = emptyWords(state, actions);
-  if (words === null) {
+  // On the form itself nobody needs to be sent there.
+  const isForm = state.page.kind === 'form' && state.connection.kind === 'connected';
+  if (words === null || isForm) {
     return null;
   }
   const { text, button, act, verb = '' } = words;
@@ -100,11 +103,20 @@ export function EmptyState(props: {
       className={`mlestar-Note mlestar-mod-${size}${words.isError === true ? ' mlestar-mod-error' : ''}`}
       role={words.isError === true ? 'alert' : 'status'}
     >
+      {size === 'whole' && (
+        <span className="mlestar-Note-star">
+          <Icon name="star" />
+        </span>
+      )}
       <p>
-        {words.isError === true && <span aria-hidden>! </span>}
+        {words.isError === true && (
+          <span className="mlestar-Note-sign mlestar-tone-bad">
+            <Icon name="alert" />
+          </span>
+        )}
         {words.isBusy === true && (
-          <span className="mlestar-tone-busy" aria-hidden>
-            ◔{' '}
+          <span className="mlestar-Note-sign mlestar-tone-busy">
+            <Icon name="half" />
           </span>
         )}
         {text}

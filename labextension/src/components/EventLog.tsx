@@ -2,15 +2,16 @@ import * as React from 'react';
 
 import { formatSeconds } from '../format';
 import type { RunState } from '../state';
+import { Icon } from './Icon';
 import { useWidth } from './ui';
 import { VirtualList } from './VirtualList';
 
 /** In a narrow panel a line takes two rows of text. */
-const ROW = { wide: 22, narrow: 38 };
-const NARROW = 420;
-const HEIGHT = 228;
+const ROW = { wide: 24, narrow: 36 };
+const NARROW = 380;
+const HEIGHT = 252;
 
-const MARKS = { plain: '', good: '✓', bad: '!', user: '›' } as const;
+const SIGNS = { plain: null, good: 'check', bad: 'alert', user: 'chevron' } as const;
 
 /** What happened, line by line. New lines are read out. */
 export function EventLog(props: {
@@ -22,17 +23,18 @@ export function EventLog(props: {
   const [box, width] = useWidth(300);
   const last = log.at(-1);
   const chosen = log[active];
+  const isNarrow = width < NARROW;
   if (last === undefined) {
     return <p className="mlestar-Empty">Nothing has happened yet.</p>;
   }
   return (
     <div ref={box}>
       <VirtualList
-        className="mlestar-Log"
+        className={`mlestar-Log${isNarrow ? ' mlestar-mod-narrow' : ''}`}
         role="listbox"
         label="Events. Enter opens the candidate that a line is about."
         count={log.length}
-        rowHeight={width < NARROW ? ROW.narrow : ROW.wide}
+        rowHeight={isNarrow ? ROW.narrow : ROW.wide}
         height={HEIGHT}
         active={active < 0 ? log.length - 1 : active}
         onActive={setActive}
@@ -52,8 +54,8 @@ export function EventLog(props: {
                 title={line.text}
               >
                 <span className="mlestar-Log-time">{formatSeconds(line.elapsed)}</span>
-                <span className={`mlestar-Log-mark mlestar-tone-${line.tone}`} aria-hidden>
-                  {MARKS[line.tone]}
+                <span className={`mlestar-Log-mark mlestar-tone-${line.tone}`}>
+                  <Sign tone={line.tone} />
                 </span>
                 <span className="mlestar-Log-text">{line.text}</span>
               </div>
@@ -67,4 +69,9 @@ export function EventLog(props: {
       </div>
     </div>
   );
+}
+
+function Sign({ tone }: { readonly tone: keyof typeof SIGNS }): React.JSX.Element | null {
+  const name = SIGNS[tone];
+  return name === null ? null : <Icon name={name} />;
 }

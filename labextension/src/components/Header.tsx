@@ -1,18 +1,19 @@
 import * as React from 'react';
 
-import { formatScore } from '../format';
 import type { Standing } from '../protocol';
 import type { Actions, PanelState, RunState } from '../state';
 import { Button } from './Button';
-import { CandidateLink } from './marks';
+import { decimalsOf, inColumn, shortSpread } from './columns';
+import { Icon, type IconName } from './Icon';
+import { CandidateLink, whatOf } from './marks';
 
-const SYMBOLS: Readonly<Record<Standing, string>> = {
-  working: '●',
-  waiting: '?',
-  paused: '‖',
-  finished: '✓',
-  stopped: '■',
-  'cut off': '–'
+const SIGNS: Readonly<Record<Standing, IconName>> = {
+  working: 'dot',
+  waiting: 'step',
+  paused: 'pause',
+  finished: 'check',
+  stopped: 'stop',
+  'cut off': 'dash'
 };
 
 const HINTS: Readonly<Record<Standing, string>> = {
@@ -91,7 +92,7 @@ function Pill({ run }: { readonly run: RunState }): React.JSX.Element {
       role="status"
       title={HINTS[standing] + why}
     >
-      <span aria-hidden>{SYMBOLS[standing]} </span>
+      <Icon name={SIGNS[standing]} />
       {standing}
     </span>
   );
@@ -100,26 +101,34 @@ function Pill({ run }: { readonly run: RunState }): React.JSX.Element {
 function Best(props: { readonly run: RunState; readonly actions: Actions }): React.JSX.Element {
   const { run, actions } = props;
   const id = run.best ?? '';
-  const score = run.candidates.get(id)?.score;
+  const best = run.candidates.get(id);
+  const score = best?.score ?? null;
   return (
-    <p className="mlestar-Best">
-      <span className="mlestar-tone-best" aria-hidden>
-        ★
-      </span>{' '}
-      best{' '}
-      <CandidateLink
-        run={run}
-        id={id}
-        onOpen={other => {
-          actions.open({ kind: 'candidate', id: other });
-        }}
-      />{' '}
-      <span
-        className="mlestar-number"
-        title={run.greaterIsBetter ? 'greater is better' : 'smaller is better'}
-      >
-        {run.metric} {score == null ? '' : formatScore(score)}
-      </span>
-    </p>
+    <div className="mlestar-Best">
+      {score !== null && (
+        <p title={run.greaterIsBetter ? 'greater is better' : 'smaller is better'}>
+          <span className="mlestar-Best-score">{inColumn(score.value, decimalsOf(run))}</span>{' '}
+          <span className="mlestar-Best-unit">
+            {score.spread > 0 && `± ${shortSpread(score.spread)} `}
+            {run.metric}
+            {score.self_scored && ' (self-scored)'}
+          </span>
+        </p>
+      )}
+      <p className="mlestar-Best-who">
+        <span className="mlestar-tone-best">
+          <Icon name="star" />
+        </span>
+        <span className="mlestar-sr">best </span>
+        <CandidateLink
+          run={run}
+          id={id}
+          onOpen={other => {
+            actions.open({ kind: 'candidate', id: other });
+          }}
+        />
+        {best !== undefined && <span className="mlestar-Best-what">{whatOf(best)}</span>}
+      </p>
+    </div>
   );
 }

@@ -2,16 +2,16 @@
 
 import * as React from 'react';
 
-import { formatBranch, formatCost, formatNumber, formatSeconds } from '../format';
+import { formatBranch, formatCost, formatSeconds } from '../format';
 import type { Stage } from '../protocol';
 import { elapsedAt, hasEnded, STAGES, targetsNow } from '../selectors';
 import type { RunState, StageSpan } from '../state';
+import { decimalsOf, inColumn } from './columns';
 import { CandidateLink } from './marks';
 import { countOf, Meter, useNow } from './ui';
 
 type StageState = 'done' | 'now' | 'left';
 
-const MARKS: Readonly<Record<StageState, string>> = { done: '✓', now: '●', left: '○' };
 const WORDS: Readonly<Record<StageState, string>> = {
   done: 'done',
   now: 'under way',
@@ -37,12 +37,11 @@ export function StageTimeline(props: {
               aria-current={state === 'now' ? 'step' : undefined}
               title={`${stage}: ${WORDS[state]}`}
             >
-              <span className="mlestar-Stage-mark" aria-hidden>
-                {MARKS[state]}
-              </span>
-              <span>{stage}</span>
+              <span className="mlestar-Stage-name">{stage}</span>
               <span className="mlestar-sr">{WORDS[state]}</span>
-              <span className="mlestar-faint">{state === 'left' ? '' : lengthOf(spans)}</span>
+              <span className="mlestar-Stage-length">
+                {state === 'left' ? '' : lengthOf(spans) || '…'}
+              </span>
             </li>
           );
         })}
@@ -73,6 +72,7 @@ function Branches(props: {
   const { run, onOpen } = props;
   const branches = [...run.incumbents.keys()].filter(branch => branch >= 0).sort();
   const targets = targetsNow(run);
+  const decimals = decimalsOf(run);
   if (branches.length === 0) {
     return null;
   }
@@ -90,13 +90,18 @@ function Branches(props: {
               {formatBranch(branch, branches.length) || 'incumbent'}
             </span>
             <CandidateLink run={run} id={id} onOpen={onOpen} />
-            {score != null && <span className="mlestar-number">{formatNumber(score.value)}</span>}
-            {stage !== undefined && (
-              <span className="mlestar-faint">
-                {stage}
-                {stage === 'refine' && target !== undefined && `: ${target}`}
-              </span>
-            )}
+            <span className="mlestar-number">
+              {score != null && inColumn(score.value, decimals)}
+            </span>
+            <span className="mlestar-Branch-at">
+              {stage}
+              {stage === 'refine' && target !== undefined && (
+                <>
+                  {' '}
+                  <code>{target}</code>
+                </>
+              )}
+            </span>
           </li>
         );
       })}
@@ -123,20 +128,23 @@ export function Meters({ run }: { readonly run: RunState }): React.JSX.Element {
         value={elapsed}
         max={clock.limit}
         text={`${formatSeconds(elapsed)} of ${formatSeconds(clock.limit)}`}
-      />
+        isGoing={clock.isGoing}
+      >
+        <span className="mlestar-Counts">
+          {words.filter(Boolean).join(' · ')}
+          {run.cost !== null && typeof limit !== 'number' && ` · ${formatCost(run.cost)}`}
+          {run.tokens !== null && ` · ${run.tokens.toLocaleString('en-US')} tokens`}
+        </span>
+      </Meter>
       {typeof limit === 'number' && (
         <Meter
           label="Cost"
           value={cost}
           max={limit}
           text={`${formatCost(cost)} of ${formatCost(limit)}`}
+          isGoing={clock.isGoing}
         />
       )}
-      <p className="mlestar-Counts">
-        {words.filter(Boolean).join(' · ')}
-        {run.cost !== null && typeof limit !== 'number' && ` · ${formatCost(run.cost)}`}
-        {run.tokens !== null && ` · ${run.tokens.toLocaleString('en-US')} tokens`}
-      </p>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import * as React from 'react';
 import type { Actions, PanelState, RunState } from '../state';
 import { AblationBars } from './AblationBars';
 import { CandidateTree } from './CandidateTree';
-import { Controls } from './Controls';
+import { Controls, Transport } from './Controls';
 import { EventLog } from './EventLog';
 import { Links } from './Links';
 import { Meters, StageTimeline } from './Progress';
@@ -27,15 +27,18 @@ export function RunPage(props: {
   const isConnected = state.connection.kind === 'connected';
   return (
     <>
-      <Meters run={run} />
+      <div className="mlestar-Now">
+        <Meters run={run} />
+        <Transport {...props} />
+      </div>
       <WaitingReport {...props} onOpen={onOpen} />
-      <Section title="Controls">
-        <Controls {...props} />
-      </Section>
-      <Section title="Stages" aside={run.standing === 'working' ? run.stage : undefined}>
+      <Section title="Stages">
         <StageTimeline run={run} onOpen={onOpen} />
       </Section>
-      <Section title="Scores" aside={run.metric}>
+      <Section
+        title="Scores"
+        aside={`${run.metric}, ${run.greaterIsBetter ? 'greater' : 'smaller'} is better`}
+      >
         <ScoreChart run={run} onOpen={onOpen} />
       </Section>
       <Section title="Candidates" aside={run.counts.candidates}>
@@ -50,6 +53,9 @@ export function RunPage(props: {
           onOpen={onOpen}
           obstacle={isConnected ? '' : 'the kernel does not answer'}
         />
+      </Section>
+      <Section title="Steer">
+        <Controls {...props} />
       </Section>
       <Section title="Files">
         <Links run={run} actions={actions} isBusy={state.asking.has('open')} />

@@ -3,6 +3,7 @@ import * as React from 'react';
 import { formatNumber, formatScore, formatSeconds } from '../format';
 import { standingOf } from '../selectors';
 import type { RunState } from '../state';
+import { decimalsNeeded, inColumn } from './columns';
 import {
   arrows,
   fix,
@@ -138,13 +139,15 @@ const Drawing = React.memo(function Drawing(props: {
   const bottom = HEIGHT - PAD.bottom;
   const of = (isAblation: boolean): readonly Point[] =>
     points.filter(p => !p.isOff && (p.candidate.stage === 'ablate') === isAblation);
+  const ticks = ticksOf(y.from, y.to, 4);
+  const decimals = Math.max(...ticks.map(decimalsNeeded));
   return (
     <svg className="mlestar-Chart-svg" width={width} height={HEIGHT} aria-hidden focusable={false}>
-      {ticksOf(y.from, y.to, 4).map(tick => (
+      {ticks.map(tick => (
         <g key={tick} className="mlestar-Chart-grid">
           <line x1={PAD.left} x2={width - PAD.right} y1={y.at(tick)} y2={y.at(tick)} />
           <text x={PAD.left - 6} y={y.at(tick) + 4} textAnchor="end">
-            {formatNumber(tick)}
+            {inColumn(tick, decimals)}
           </text>
         </g>
       ))}

@@ -4,6 +4,7 @@ import { type Actions, EMPTY_FORM, type PanelState } from '../state';
 import { CandidatePage } from './CandidatePage';
 import { EmptyState } from './EmptyState';
 import { Header } from './Header';
+import { Icon } from './Icon';
 import { RunPage } from './RunPage';
 import { TaskForm } from './TaskForm';
 
@@ -29,7 +30,11 @@ export function Sidebar(props: {
           role={notice.tone === 'error' ? 'alert' : 'status'}
         >
           <p>
-            {notice.tone === 'error' && <span aria-hidden>! </span>}
+            {notice.tone === 'error' && (
+              <span className="mlestar-Note-sign mlestar-tone-bad">
+                <Icon name="alert" />
+              </span>
+            )}
             {notice.text}
           </p>
           <button
@@ -39,7 +44,7 @@ export function Sidebar(props: {
             title="Dismiss"
             onClick={actions.dismiss}
           >
-            ✕
+            <Icon name="close" />
           </button>
         </div>
       )}

@@ -167,26 +167,30 @@ export function TaskForm(props: {
           set({ words });
         }}
       />
-      <Check
-        label="Step by step"
-        hint="wait for me after each outer step"
-        value={form.step}
-        onChange={step => {
-          set({ step });
-        }}
-      />
-      <Check
-        label="In the background"
-        hint="give the kernel back at once"
-        value={form.background}
-        onChange={background => {
-          set({ background });
-        }}
-      />
-      <p className="mlestar-Form-caption">This cell is written into the notebook and run:</p>
-      <pre className="mlestar-Preview" role="group" aria-label="The cell that is written">
-        {actions.cellOf(whole)}
-      </pre>
+      <div className="mlestar-Form-checks">
+        <Check
+          label="Step by step"
+          hint="wait for me after each outer step"
+          value={form.step}
+          onChange={step => {
+            set({ step });
+          }}
+        />
+        <Check
+          label="In the background"
+          hint="give the kernel back at once"
+          value={form.background}
+          onChange={background => {
+            set({ background });
+          }}
+        />
+      </div>
+      <div>
+        <p className="mlestar-Form-caption">This cell is written into the notebook and run:</p>
+        <pre className="mlestar-Preview" role="group" aria-label="The cell that is written">
+          {actions.cellOf(whole)}
+        </pre>
+      </div>
       <div className="mlestar-Buttons">
         <Button
           kind="primary"

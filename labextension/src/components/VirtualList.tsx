@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 /** Rows above and below the view that are rendered as well. */
-const MARGIN = 8;
+const MARGIN = 5;
 
 interface Props {
   readonly count: number;
@@ -113,10 +113,12 @@ export function VirtualList(props: Props): React.JSX.Element {
 
   const { first, end } = windowOf(count, rowHeight, height, top);
   const rows: React.ReactNode[] = [];
+  // A row that leaves the view becomes the one that enters it: new elements would cost far more.
+  const slots = Math.ceil(height / rowHeight) + 2 * MARGIN + 1;
   for (let index = first; index < end; index++) {
     rows.push(
       <div
-        key={index}
+        key={index % slots}
         id={`${id}-${index}`}
         data-index={index}
         role={role === 'tree' ? 'treeitem' : 'option'}

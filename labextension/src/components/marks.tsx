@@ -4,18 +4,19 @@ import * as React from 'react';
 
 import { type CandidateStanding, standingOf } from '../selectors';
 import type { Candidate, RunState } from '../state';
+import { Icon, type IconName } from './Icon';
 
-const SYMBOLS: Readonly<Record<CandidateStanding, string>> = {
-  'under way': '◔',
-  'cut off': '–',
-  best: '★',
-  incumbent: '◆',
-  accepted: '✓',
-  undone: '↶',
-  rejected: '✕',
-  measured: '○',
-  scored: '•',
-  failed: '!'
+const SIGNS: Readonly<Record<CandidateStanding, IconName>> = {
+  'under way': 'half',
+  'cut off': 'dash',
+  best: 'star',
+  incumbent: 'diamond',
+  accepted: 'check',
+  undone: 'undo',
+  rejected: 'close',
+  measured: 'ring',
+  scored: 'dot',
+  failed: 'alert'
 };
 
 /** The colours that there are: see `mlestar-tone-` in the style sheet. */
@@ -40,7 +41,7 @@ export function Mark(props: {
   const { standing, isNamed = false } = props;
   return (
     <span className={`mlestar-Mark mlestar-tone-${TONES[standing]}`} title={standing}>
-      <span aria-hidden>{SYMBOLS[standing]}</span>
+      <Icon name={SIGNS[standing]} />
       {isNamed ? (
         <span className="mlestar-Mark-word">{standing}</span>
       ) : (
@@ -74,4 +75,17 @@ export function CandidateLink(props: {
       {id}
     </button>
   );
+}
+
+/** How the title of an ablation study's variant begins. */
+const VARIANT = 'without: ';
+
+/** What a candidate is, in a few words: what was planned tells refinements apart, not their title. */
+export function whatOf(candidate: Candidate): string {
+  const { block, plan, stage, title } = candidate;
+  if (block !== null && title.startsWith(VARIANT)) {
+    return `${block} without ${title.slice(VARIANT.length)}`;
+  }
+  const words = stage === 'refine' && plan !== '' ? plan : title || stage;
+  return block === null ? words : `${block}: ${words}`;
 }

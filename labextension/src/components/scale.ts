@@ -47,9 +47,9 @@ export function robustDomain(
     greaterIsBetter ? Math.max(one, other) : Math.min(one, other)
   );
   const distances = finite.map(value => Math.abs(value - best)).sort((one, other) => one - other);
-  const middle = distances[Math.floor(distances.length / 2)] ?? 0;
+  const usual = distances[Math.floor(distances.length * 0.75)] ?? 0;
   const furthest = distances.at(-1) ?? 0;
-  const limit = middle > 0 ? 4 * middle : furthest;
+  const limit = usual > 0 ? 4 * usual : furthest;
   const shown = distances.filter(distance => distance <= limit).at(-1) ?? 0;
   const reach = (shown > 0 ? shown : Math.abs(best) * 0.1 || 1) * 1.08;
   const margin = reach * 0.08;

@@ -2,7 +2,9 @@
 
 import * as React from 'react';
 
-/** The head of a part that folds: a triangle, and what stands beside it. */
+import { Twisty } from './Icon';
+
+/** The head of a part that folds: its sign, and what stands beside it. */
 export function FoldButton(props: {
   readonly isOpen: boolean;
   readonly onToggle: () => void;
@@ -19,9 +21,7 @@ export function FoldButton(props: {
       aria-controls={props.controls}
       onClick={props.onToggle}
     >
-      <span className="mlestar-Twisty" aria-hidden>
-        {isOpen ? '▾' : '▸'}
-      </span>
+      <Twisty isOpen={isOpen} />
       {props.children}
     </button>
   );
@@ -68,11 +68,13 @@ export function Meter(props: {
   readonly value: number;
   readonly max: number;
   readonly text: string;
+  /** Whether it is used up further: only then is it worth a warning that little is left. */
+  readonly isGoing: boolean;
+  readonly children?: React.ReactNode;
 }): React.JSX.Element {
   const share = props.max > 0 ? Math.min(1, Math.max(0, props.value / props.max)) : 0;
   return (
     <div className="mlestar-Meter">
-      <span className="mlestar-Meter-label">{props.label}</span>
       <div
         className="mlestar-Meter-track"
         role="meter"
@@ -83,13 +85,14 @@ export function Meter(props: {
         aria-valuetext={props.text}
       >
         <div
-          className={`mlestar-Meter-bar${share > 0.9 ? ' mlestar-mod-low' : ''}`}
+          className={`mlestar-Meter-bar${props.isGoing && share > 0.9 ? ' mlestar-mod-low' : ''}`}
           style={{ width: `${(share * 100).toFixed(1)}%` }}
         />
       </div>
-      <span className="mlestar-Meter-text" aria-hidden>
-        {props.text}
-      </span>
+      <p className="mlestar-Meter-text">
+        <span aria-hidden>{props.text}</span>
+        {props.children}
+      </p>
     </div>
   );
 }
