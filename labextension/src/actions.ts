@@ -10,7 +10,7 @@ import { install, load } from './loading';
 import type { PanelModel } from './model';
 import type { NotebookRuns } from './notebook_runs';
 import { isObject } from './protocol';
-import type { Actions, Page, RunState, TaskForm } from './state';
+import type { Actions, Detail, Page, RunState, TaskForm } from './state';
 import type { Surroundings } from './surroundings';
 import { runCell, showCell, write } from './user_cells';
 
@@ -156,12 +156,11 @@ export class PanelActions implements Actions {
       if (indexOf(shared, heading) < 0) {
         await runs.insertCells([heading]);
       }
-      const index = indexOf(shared, heading);
-      if (index < 0) {
+      if (indexOf(shared, heading) < 0) {
         throw new Error(`${candidate} has no cells: variants of a study are rows of its table`);
       }
-      await showCell(runs.panel, index);
-      unfold(runs.panel.content.widgets[index]);
+      await showCell(runs.panel, heading);
+      unfold(runs.panel.content.widgets.find(cell => cell.model.id === heading));
     });
 
   insertAll = (): Promise<void> =>
@@ -195,19 +194,18 @@ export class PanelActions implements Actions {
     });
 
   private async askDetail(id: string): Promise<void> {
-    this.model.set({ detail: { kind: 'loading', id } });
+    const loading: Detail = { kind: 'loading', id };
+    this.model.set({ detail: loading });
+    let detail: Detail;
     try {
       const run = this.run().run;
-      const detail = await this.notebook().ask('candidate', { run, candidate: id });
-      this.setDetail(id, { kind: 'loaded', id, detail });
+      const found = await this.notebook().ask('candidate', { run, candidate: id });
+      detail = { kind: 'loaded', id, detail: found };
     } catch (error) {
-      this.setDetail(id, { kind: 'failed', id, error: words(error) });
+      detail = { kind: 'failed', id, error: words(error) };
     }
-  }
-
-  private setDetail(id: string, detail: NonNullable<PanelModel['state']['detail']>): void {
-    // Unless another page was opened meanwhile.
-    if (this.model.state.detail?.id === id) {
+    // Unless another page was opened meanwhile, be it of the same id in another notebook.
+    if (this.model.state.detail === loading) {
       this.model.set({ detail });
     }
   }
@@ -226,19 +224,20 @@ export class PanelActions implements Actions {
 
   /** Do something that may fail, and say while it is under way. */
   private async attempt(verb: string, work: () => Promise<void>): Promise<void> {
-    const { asking } = this.model.state;
-    if (asking.has(verb)) {
+    const end = this.model.begin(verb);
+    if (end === null) {
       return;
     }
-    this.model.set({ asking: new Set([...asking, verb]), notice: null });
+    const { current } = this.model;
+    this.model.set({ notice: null });
     try {
       await work();
     } catch (error) {
-      this.model.tell('error', words(error));
+      // Another notebook may be in focus by now.
+      const where = current === this.model.current ? '' : `${nameOf(current)}: `;
+      this.model.tell('error', where + words(error));
     } finally {
-      const left = new Set(this.model.state.asking);
-      left.delete(verb);
-      this.model.set({ asking: left });
+      end();
     }
   }
 
@@ -265,11 +264,17 @@ export class PanelActions implements Actions {
   }
 
   /** Run a cell without waiting for its end: a run may take hours. */
-  private runLater(panel: NotebookPanel, index: number): void {
-    runCell(panel, index).catch((error: unknown) => {
+  private runLater(panel: NotebookPanel, id: string): void {
+    runCell(panel, id).catch((error: unknown) => {
       this.model.tell('error', words(error));
     });
   }
+}
+
+function nameOf(runs: NotebookRuns | null): string {
+  return runs === null || runs.panel.isDisposed
+    ? 'a notebook that was closed'
+    : PathExt.basename(runs.panel.context.path);
 }
 
 function words(error: unknown): string {

@@ -170,15 +170,17 @@ export function blocksOf(
   return blocks;
 }
 
-/** A code cell of the user's own, below another cell; gives its index. */
-export function writeCell(shared: SharedNotebook, index: number, source: string): number {
+/** A code cell of the user's own, at an index; gives its id. */
+export function writeCell(shared: SharedNotebook, index: number, source: string): string {
+  let id = '';
   inOneStep(shared, () => {
-    shared.insertCells(index, [
+    const [cell] = shared.insertCells(index, [
       // As JupyterLab makes its own: what the user runs from here is theirs.
       { cell_type: 'code', source, metadata: { trusted: true }, outputs: [], execution_count: null }
     ]);
+    id = cell?.getId() ?? '';
   });
-  return index;
+  return id;
 }
 
 /** Do several changes as one undo step of their own. */

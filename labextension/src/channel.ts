@@ -7,7 +7,7 @@ import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { Control, Gone, meet, NotLoaded, Refused } from './control';
+import { Control, Gone, meet, NotLoaded, Refused, release } from './control';
 import {
   EVENTS,
   readKernelMessage,
@@ -94,6 +94,7 @@ export class Channel implements IDisposable {
     try {
       const facts = await meet(this.kernel);
       if (isStale()) {
+        release(this.kernel, facts);
         return;
       }
       if (facts.language !== '' && facts.language !== 'python') {

@@ -61,6 +61,13 @@ export async function meet(kernel: Kernel.IKernelConnection): Promise<KernelFact
   return { language, subshell: typeof subshell === 'string' ? subshell : null };
 }
 
+/** Give a subshell back: each is a thread in the kernel. */
+export function release(kernel: Kernel.IKernelConnection, { subshell }: KernelFacts): void {
+  if (subshell !== null && !kernel.isDisposed) {
+    void askControl(kernel, 'delete_subshell_request', { subshell_id: subshell });
+  }
+}
+
 /** One open comm. Dispose it when the kernel is left, or restarts. */
 export class Control implements IDisposable {
   private readonly comm: Kernel.IComm;
@@ -83,6 +90,7 @@ export class Control implements IDisposable {
     };
     this.comm.onClose = () => {
       this.fail(new NotLoaded('the package is not loaded in this kernel'));
+      release(this.kernel, this.facts);
     };
     this.send('comm_open', {});
   }
@@ -134,10 +142,7 @@ export class Control implements IDisposable {
     }
     this.send('comm_close', {});
     this.comm.dispose();
-    const { subshell } = this.facts;
-    if (subshell !== null) {
-      void askControl(this.kernel, 'delete_subshell_request', { subshell_id: subshell });
-    }
+    release(this.kernel, this.facts);
   }
 
   private hear(data: unknown): void {

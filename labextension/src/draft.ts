@@ -3,11 +3,18 @@
  * to. What was not touched stays the same object, so that components need not render it again.
  */
 
-import type { Candidate, RunState } from './state';
+import type { Candidate, RunState, Spent } from './run_state';
 
 type Lists = {
   [K in keyof RunState as RunState[K] extends readonly unknown[] ? K : never]: RunState[K];
 };
+interface Maps {
+  readonly candidates: Map<string, Candidate>;
+  readonly children: Map<string, readonly string[]>;
+  readonly incumbents: Map<number, string>;
+  readonly calls: Map<number, Spent>;
+  readonly plans: Map<string, Spent>;
+}
 type Item<K extends keyof Lists> = RunState[K] extends readonly (infer T)[] ? T : never;
 
 /** A copy of a state that may be written to, until `done` gives it back. */
@@ -90,15 +97,13 @@ export class Draft {
     }
   }
 
-  private map(key: 'candidates'): Map<string, Candidate>;
-  private map(key: 'children'): Map<string, readonly string[]>;
-  private map(key: 'incumbents'): Map<number, string>;
-  private map(key: 'candidates' | 'children' | 'incumbents'): unknown {
+  /** One of the maps, to write to. */
+  map<K extends keyof Maps>(key: K): Maps[K] {
     const fields = this.state as unknown as Record<string, Map<unknown, unknown>>;
     if (!this.owned.has(key)) {
       this.owned.add(key);
       fields[key] = new Map(fields[key]);
     }
-    return fields[key];
+    return fields[key] as unknown as Maps[K];
   }
 }

@@ -133,9 +133,6 @@ export type RunEvent =
         readonly reason: string;
         readonly debug_rounds: number;
         readonly findings: readonly Finding[];
-        /** What an LLM cast used for it; absent with the playbook. */
-        readonly tokens?: number;
-        readonly cost?: number;
       })
   | (Happened<'ablation_measured'> & {
       readonly candidate: string;
@@ -178,6 +175,37 @@ export type RunEvent =
       readonly value: number;
       readonly optimism: number;
       readonly rows: number;
+    })
+  /** One call of a language model; casts without one have none. */
+  | (Happened<'llm_called'> & {
+      readonly number: number;
+      readonly role: string;
+      readonly branch: number;
+      /** The candidate that is being judged, "" if none is. */
+      readonly candidate: string;
+      readonly model: string;
+      readonly status: string;
+      readonly error: string;
+      /** Tokens: asked, answered, and thought. */
+      readonly prompt: number;
+      readonly output: number;
+      readonly thoughts: number;
+      /** Dollars; null if the price is not known. */
+      readonly cost: number | null;
+    })
+  /** What calls gave: the code of a plan, for example. */
+  | (Happened<'role_answered'> & {
+      readonly role: string;
+      readonly branch: number;
+      readonly calls: readonly number[];
+      readonly candidate: string;
+      readonly plan: string;
+      readonly error: string;
+    })
+  | (Happened<'agents_changed'> & {
+      readonly from: string;
+      readonly to: string;
+      readonly reason: string;
     })
   | (Happened<'step_begun'> & {
       readonly key: string;

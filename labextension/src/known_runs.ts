@@ -81,7 +81,9 @@ export class KnownRuns {
       return true;
     }
     const run = this.known.get(name);
-    if (run === undefined || isGap(run, event.seq)) {
+    // Its first event, again: the folder was removed, and another run has its name.
+    const isOther = event.kind === 'run_started' && run !== undefined && run.seq >= 0;
+    if (run === undefined || isOther || isGap(run, event.seq)) {
       return false;
     }
     this.keep(withEvents(run, [event], Date.now()));

@@ -15,9 +15,9 @@ export async function install(runs: NotebookRuns): Promise<void> {
 
 /** Run the cell that loads the package, written if it is not there; wait for the kernel's word. */
 export async function load(runs: NotebookRuns): Promise<void> {
-  const at = runs.shared?.cells.findIndex(cell => cell.getSource().trim() === LOAD_CELL) ?? -1;
-  if (at >= 0) {
-    await runCell(runs.panel, at);
+  const written = runs.shared?.cells.find(cell => cell.getSource().trim() === LOAD_CELL);
+  if (written !== undefined) {
+    await runCell(runs.panel, written.getId());
   } else {
     await runOnTop(runs.panel, LOAD_CELL);
   }

@@ -102,6 +102,14 @@ function wordsFor(event: RunEvent, context: LogContext): Words | null {
         ),
         candidate: event.id
       };
+    case 'llm_called':
+      return event.status === 'ok'
+        ? null
+        : { text: `${event.model} (${event.role}): ${event.error || event.status}`, tone: 'bad' };
+    case 'agents_changed': {
+      const next = event.to === '' ? 'nobody goes on' : `${event.to} goes on`;
+      return { text: `${event.from} gave up, ${next}${because(event.reason)}`, tone: 'bad' };
+    }
     case 'note':
       return plain(event.text);
     case 'run_finished':

@@ -12,7 +12,9 @@ import type { Preferences } from './run_cells';
 import { EMPTY_PANEL, type PanelState } from './state';
 
 /** The parts of the panel's state that are not told by a notebook. */
-type Own = Pick<PanelState, 'page' | 'detail' | 'facts' | 'asking' | 'notice'>;
+type Own = Pick<PanelState, 'page' | 'detail' | 'facts' | 'notice'>;
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** What the sidebar shows, for the notebook in focus. */
 export class PanelModel implements IDisposable {
@@ -21,6 +23,8 @@ export class PanelModel implements IDisposable {
   private _state: PanelState = EMPTY_PANEL;
   private _isDisposed = false;
   private isScheduled = false;
+  /** Verbs that are under way, by the notebook that they are about. */
+  private readonly asking = new WeakMap<object, ReadonlySet<string>>();
 
   constructor(
     private readonly tracker: INotebookTracker,
@@ -88,6 +92,28 @@ export class PanelModel implements IDisposable {
     this.schedule();
   }
 
+  /**
+   * Note that a verb is under way for the notebook in focus; call what it gives when it has ended.
+   * Null if it is under way already.
+   */
+  begin(verb: string): (() => void) | null {
+    const about = this.current ?? this;
+    const before = this.asking.get(about) ?? NOTHING;
+    if (before.has(verb)) {
+      return null;
+    }
+    const set = (verbs: ReadonlySet<string>): void => {
+      this.asking.set(about, verbs);
+      this.update();
+    };
+    set(new Set([...before, verb]));
+    return () => {
+      const left = new Set(this.asking.get(about));
+      left.delete(verb);
+      set(left);
+    };
+  }
+
   /** Say something to the user. */
   tell(tone: 'error' | 'info', text: string): void {
     this.set({ notice: { tone, text, key: (this._state.notice?.key ?? 0) + 1 } });
@@ -125,6 +151,7 @@ export class PanelModel implements IDisposable {
       runs: current?.items ?? [],
       run,
       isRestoring: current?.isRestoring ?? false,
+      asking: this.asking.get(current ?? this) ?? NOTHING,
       // A candidate's page belongs to its run; a new run comes to the front.
       page: isOther ? { kind: 'run' } : before.page,
       detail: isOther ? null : before.detail

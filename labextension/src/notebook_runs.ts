@@ -34,6 +34,8 @@ export class NotebookRuns implements IDisposable {
   private readonly live = new Set<string>();
   private _items: readonly RunItem[] = [];
   private _shown: string | null = null;
+  /** Differs for each wish to show a run, so that one that was overtaken gives up. */
+  private wish = 0;
   private _isDisposed = false;
 
   /** `isAlone` says whether no other open notebook has the same kernel. */
@@ -58,7 +60,10 @@ export class NotebookRuns implements IDisposable {
     );
     panel.sessionContext.kernelChanged.connect(this.onKernel, this);
     panel.disposed.connect(this.dispose, this);
-    void Promise.all([panel.context.ready, panel.sessionContext.ready]).then(this.onKernel);
+    Promise.all([panel.context.ready, panel.sessionContext.ready])
+      .then(this.onKernel)
+      // It was closed before it was there, or has no kernel: JupyterLab says so.
+      .catch(() => undefined);
   }
 
   /** Something that the sidebar shows has changed. */
@@ -132,15 +137,20 @@ export class NotebookRuns implements IDisposable {
 
   /** Show a run; null for the last one of this kernel. Cells of other notebooks' runs stay there. */
   async show(run: string | null): Promise<void> {
+    const wish = ++this.wish;
     const before = this._shown;
     if (run !== null) {
       this._shown = run;
     }
     try {
       const snapshot = await this.restore(run);
-      this._shown = snapshot.run;
+      if (wish === this.wish) {
+        this._shown = snapshot.run;
+      }
     } catch (error) {
-      this._shown = before;
+      if (wish === this.wish) {
+        this._shown = before;
+      }
       throw error;
     } finally {
       this.emit();
@@ -225,6 +235,7 @@ export class NotebookRuns implements IDisposable {
       .then(snapshot => {
         // A run that begins in this notebook is the one to show.
         if (isNew && this.isOurs(snapshot)) {
+          this.wish++;
           this._shown = name;
           this.cells.save(name);
           this.emit();

@@ -7,6 +7,7 @@ import { Draft } from './draft';
 import { logLine } from './log';
 import type { RunEvent, Snapshot, Stage, Standing, Status } from './protocol';
 import { applyCandidate } from './reducer_candidates';
+import { applyMoney } from './reducer_money';
 import { emptyRun, type RunState } from './run_state';
 
 /** A run as a snapshot has it. `now` is `Date.now()`. */
@@ -145,6 +146,7 @@ function apply(draft: Draft, event: RunEvent): void {
     default:
       applyCandidate(draft, event);
       applySteering(draft, event);
+      applyMoney(draft, event);
   }
 }
 

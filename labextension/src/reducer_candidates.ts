@@ -75,8 +75,7 @@ function underWay(
     reason: '',
     debugRounds: 0,
     findings: [],
-    tokens: null,
-    cost: null,
+    spent: null,
     executions: [],
     mendings: [],
     decisions: [],
@@ -93,8 +92,6 @@ function judge(draft: Draft, event: Extract<RunEvent, { kind: 'candidate_judged'
     event.score && parent?.score
       ? (event.score.value - parent.score.value) * (event.score.greater_is_better ? 1 : -1)
       : null;
-  const tokens = event.tokens ?? null;
-  const cost = event.cost ?? null;
   draft.put({
     ...known,
     title: event.title,
@@ -108,12 +105,8 @@ function judge(draft: Draft, event: Extract<RunEvent, { kind: 'candidate_judged'
     reason: event.reason,
     debugRounds: event.debug_rounds,
     findings: event.findings,
-    tokens,
-    cost,
     judged: event.elapsed
   });
-  state.tokens = tokens === null ? state.tokens : (state.tokens ?? 0) + tokens;
-  state.cost = cost === null ? state.cost : (state.cost ?? 0) + cost;
 }
 
 function decide(draft: Draft, id: string, decision: Decision): void {

@@ -15,6 +15,8 @@ export interface Preferences {
 /** Brings cells into one notebook. */
 export class RunCells {
   private readonly folding: Folding;
+  /** Runs of which cells are still to come: until then nothing is noted that is beyond them. */
+  private readonly behind = new Set<string>();
 
   /** `ask` asks the kernel for the cells below some headings of a run. */
   constructor(
@@ -45,8 +47,10 @@ export class RunCells {
     }
     writeMetadata(shared, snapshot.run, null);
     if (this.preferences().insertCells) {
+      this.behind.add(snapshot.run);
       this.fetch(snapshot, missing(shared, snapshot))
         .then(() => {
+          this.behind.delete(snapshot.run);
           writeMetadata(shared, snapshot.run, snapshot.seq);
         })
         .catch(() => undefined);
@@ -96,7 +100,7 @@ export class RunCells {
     if (headings.length > 0 && this.preferences().foldCells) {
       this.folding.inserted(headings, message.prefix);
     }
-    if (!isAsked) {
+    if (!isAsked && !this.behind.has(message.run)) {
       writeMetadata(shared, message.run, message.seq);
     }
     return headings.length;

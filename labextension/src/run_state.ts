@@ -63,14 +63,20 @@ export interface Candidate {
   readonly reason: string;
   readonly debugRounds: number;
   readonly findings: readonly Finding[];
-  readonly tokens: number | null;
-  readonly cost: number | null;
+  /** Null as long as no language model was asked for it. */
+  readonly spent: Spent | null;
   readonly executions: readonly Execution[];
   readonly mendings: readonly Mending[];
   readonly decisions: readonly Decision[];
   /** The run's clock when it was proposed and when it was judged. */
   readonly proposed: number;
   readonly judged: number | null;
+}
+
+/** What language models were asked for: tokens, and dollars as far as prices are known. */
+export interface Spent {
+  readonly tokens: number;
+  readonly cost: number;
 }
 
 /** An ablation study; its results in the order of the study. */
@@ -192,9 +198,11 @@ export interface RunState {
     readonly detail: string;
   } | null;
   readonly unsealed: { readonly value: number; readonly optimism: number } | null;
-  /** Whole of it; null as long as no cast told of any. */
-  readonly tokens: number | null;
-  readonly cost: number | null;
+  /** Whole of it; null as long as no language model was asked. */
+  readonly spent: Spent | null;
+  /** Of each call by its number, and of plans that no candidate was made of yet. */
+  readonly calls: ReadonlyMap<number, Spent>;
+  readonly plans: ReadonlyMap<string, Spent>;
 
   readonly log: readonly LogLine[];
   /** The groups of cells that can be had, as the last snapshot knew them. */
@@ -240,8 +248,9 @@ export function emptyRun(run: string): RunState {
     submission: null,
     finished: null,
     unsealed: null,
-    tokens: null,
-    cost: null,
+    spent: null,
+    calls: new Map(),
+    plans: new Map(),
     log: [],
     tellings: []
   };

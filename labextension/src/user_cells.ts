@@ -1,14 +1,15 @@
 /** Cells of the user's own in a notebook: written for them, brought into view, and run. */
 
+import type { Cell } from '@jupyterlab/cells';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
 import { inOneStep, metadataOf, writeCell, type SharedNotebook } from './cells';
 
 /**
  * Write a cell, by default into the active one if that is empty, or else below it; bring it into
- * view. Gives its index.
+ * view. Gives its id: cells of runs may come in above it at any time.
  */
-export async function write(panel: NotebookPanel, source: string, at?: number): Promise<number> {
+export async function write(panel: NotebookPanel, source: string, at?: number): Promise<string> {
   const shared = panel.content.model?.sharedModel;
   if (shared === undefined) {
     throw new Error('open a notebook first');
@@ -20,44 +21,51 @@ export async function write(panel: NotebookPanel, source: string, at?: number): 
     inOneStep(shared, () => {
       active.setSource(source);
     });
-    await showCell(panel, activeCellIndex);
-    return activeCellIndex;
+    const id = active.getId();
+    await showCell(panel, id);
+    return id;
   }
-  const index = at ?? below(shared, activeCellIndex);
-  writeCell(shared, index, source);
-  await showCell(panel, index);
-  return index;
+  const id = writeCell(shared, at ?? below(shared, activeCellIndex), source);
+  await showCell(panel, id);
+  return id;
 }
 
 /** Write a cell above all others and run it; the active cell stays the active one. */
 export async function runOnTop(panel: NotebookPanel, source: string): Promise<void> {
   const shared = panel.content.model?.sharedModel;
   if (shared !== undefined) {
-    writeCell(shared, 0, source);
-    await runCell(panel, 0);
+    await runCell(panel, writeCell(shared, 0, source));
   }
 }
 
 /** Run a cell, and wait for its end. */
-export async function runCell(panel: NotebookPanel, index: number): Promise<void> {
-  const cell = panel.content.widgets[index];
+export async function runCell(panel: NotebookPanel, id: string): Promise<void> {
+  await panel.sessionContext.ready;
+  const cell = panel.isDisposed ? undefined : panel.content.widgets.find(idIs(id));
   if (cell === undefined) {
     throw new Error('the cell is gone');
   }
-  await panel.sessionContext.ready;
   await NotebookActions.runCells(panel.content, [cell], panel.sessionContext);
 }
 
 /** Bring a cell into view and make it the active one. */
-export async function showCell(panel: NotebookPanel, index: number): Promise<void> {
+export async function showCell(panel: NotebookPanel, id: string): Promise<void> {
   const { content } = panel;
+  const index = content.widgets.findIndex(idIs(id));
   const cell = content.widgets[index];
-  if (cell?.isHidden === true) {
+  if (cell === undefined) {
+    return;
+  }
+  if (cell.isHidden) {
     NotebookActions.expandParent(cell, content);
   }
   content.deselectAll();
   content.activeCellIndex = index;
   await content.scrollToItem(index, 'smart');
+}
+
+function idIs(id: string): (cell: Cell) => boolean {
+  return cell => cell.model.id === id;
 }
 
 /** The index below a cell; below all cells of a run if it is one of them. */

@@ -214,6 +214,14 @@ describe('controls', () => {
     expect(actions.undo).toHaveBeenCalledOnce();
   });
 
+  it('that cannot be taken back lead the focus to the question, and back', () => {
+    show({ run: { ...run, standing: 'finished' } });
+    press('Undo');
+    expect(document.activeElement?.textContent).toBe('No');
+    press('No');
+    expect(document.activeElement?.textContent).toBe('Undo');
+  });
+
   it('cannot be used while the kernel does not answer', () => {
     show({ run, connection: { kind: 'lost', error: 'gone' } });
     expect(['Pause', 'Stop', 'Insert all cells'].map(isOff)).toEqual([true, true, true]);

@@ -128,6 +128,39 @@ describe('events', () => {
     expect(run).toEqual(before);
   });
 
+  it('count what language models were asked for, for the run and for its candidates', () => {
+    const call = {
+      kind: 'llm_called',
+      role: 'code',
+      branch: 0,
+      model: 'm',
+      status: 'ok',
+      error: ''
+    };
+    const tokens = { prompt: 100, output: 20, thoughts: 3, cached: 50 };
+    const next = after(
+      run,
+      { ...call, number: 1, candidate: '', ...tokens, cost: 0.5 },
+      { ...call, number: 2, candidate: '', ...tokens, cost: null },
+      { kind: 'role_answered', branch: 0, plan: 'a log', candidate: '', calls: [1, 2], error: '' },
+      { kind: 'candidate_proposed', id: '0099', parents: [], branch: 0, plan: 'a log' },
+      { ...call, number: 3, role: 'debug', candidate: '0099', ...tokens, cost: 0.25 },
+      { kind: 'role_answered', branch: 0, plan: 'a log', candidate: '0099', calls: [3], error: '' },
+      { ...call, number: 4, candidate: '', ...tokens, cost: 1, status: '429', error: 'too many' },
+      { kind: 'agents_changed', from: 'm', to: 'playbook', reason: 'no quota' }
+    );
+    expect(run.spent).toBeNull();
+    expect(next.spent).toEqual({ tokens: 492, cost: 1.75 });
+    expect(candidate('0099', next).spent).toEqual({ tokens: 369, cost: 0.75 });
+    expect(next.plans.size).toBe(0);
+    const lines = next.log.slice(run.log.length).map(line => line.text);
+    expect(lines).toEqual([
+      '0099 begun: undefined',
+      'm (code): too many',
+      'm gave up, playbook goes on: no quota'
+    ]);
+  });
+
   it('undo of another than the best: the best and the chart stay as they are', () => {
     const other = run.order.find(id => id !== run.best && run.candidates.get(id)?.score != null);
     const next = after(run, { kind: 'undone', branch: 0, id: other, to: null });

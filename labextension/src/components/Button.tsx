@@ -50,18 +50,29 @@ export function ConfirmButton(
 ): React.JSX.Element {
   const { question, ...button } = props;
   const [isAsking, setAsking] = React.useState(false);
+  const root = React.useRef<HTMLSpanElement>(null);
+  const wasAsking = React.useRef(false);
+  React.useEffect(() => {
+    // The focus goes to the question, on what does no harm, and comes back.
+    if (isAsking !== wasAsking.current) {
+      wasAsking.current = isAsking;
+      [...(root.current?.querySelectorAll('button') ?? [])].at(-1)?.focus();
+    }
+  }, [isAsking]);
   if (!isAsking || (props.obstacle ?? '') !== '') {
     return (
-      <Button
-        {...button}
-        onPress={() => {
-          setAsking(true);
-        }}
-      />
+      <span ref={root} className="mlestar-Confirm-button">
+        <Button
+          {...button}
+          onPress={() => {
+            setAsking(true);
+          }}
+        />
+      </span>
     );
   }
   return (
-    <span className="mlestar-Confirm" role="group" aria-label={question}>
+    <span ref={root} className="mlestar-Confirm" role="group" aria-label={question}>
       <span>{question}</span>
       <Button
         label="Yes"

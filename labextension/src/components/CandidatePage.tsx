@@ -171,7 +171,7 @@ function Tiles({ run, candidate }: Props): React.JSX.Element {
 }
 
 function Facts({ run, candidate, actions }: Props): React.JSX.Element {
-  const { score, parents, block, tokens, cost, debugRounds, executions } = candidate;
+  const { score, parents, block, spent, debugRounds, executions } = candidate;
   const onOpen = (id: string): void => {
     actions.open({ kind: 'candidate', id });
   };
@@ -179,8 +179,8 @@ function Facts({ run, candidate, actions }: Props): React.JSX.Element {
   const folds = score !== null && score.folds.length > 1 ? score.folds : [];
   const facts: readonly (readonly [string, React.ReactNode])[] = [
     ['folds', folds.length > 0 && folds.map(value => inColumn(value, decimals)).join(' · ')],
-    ['tokens', tokens?.toLocaleString('en-US')],
-    ['cost', cost !== null && formatCost(cost)],
+    ['tokens', spent?.tokens.toLocaleString('en-US')],
+    ['cost', spent !== null && formatCost(spent.cost)],
     [
       parents.length > 1 ? 'parents' : 'parent',
       parents.length > 0 && (

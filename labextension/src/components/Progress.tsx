@@ -111,10 +111,10 @@ function Branches(props: {
 
 /** Time, candidates, and cost when there is one. */
 export function Meters({ run }: { readonly run: RunState }): React.JSX.Element {
-  const { clock, counts, settings } = run;
+  const { clock, counts, settings, spent } = run;
   const elapsed = elapsedAt(clock, useNow(clock.isGoing));
   const limit = settings?.cost;
-  const cost = run.cost ?? 0;
+  const cost = spent?.cost ?? 0;
   const words = [
     countOf(counts.candidates, 'candidate'),
     `${counts.scored} scored`,
@@ -132,8 +132,8 @@ export function Meters({ run }: { readonly run: RunState }): React.JSX.Element {
       >
         <span className="mlestar-Counts">
           {words.filter(Boolean).join(' · ')}
-          {run.cost !== null && typeof limit !== 'number' && ` · ${formatCost(run.cost)}`}
-          {run.tokens !== null && ` · ${run.tokens.toLocaleString('en-US')} tokens`}
+          {spent !== null && typeof limit !== 'number' && ` · ${formatCost(spent.cost)}`}
+          {spent !== null && ` · ${spent.tokens.toLocaleString('en-US')} tokens`}
         </span>
       </Meter>
       {typeof limit === 'number' && (
