@@ -26,7 +26,8 @@ class Brief:
     ``threads`` how many it may use. ``branch`` numbers the L parallel solutions from 0: branches
     should go different ways, so that their ensemble is worth more than each of them.
     ``suggestions`` are the user's own words that were not tried in this branch yet, the oldest
-    first: they go before the agents' own ideas.
+    first: they go before the agents' own ideas. ``candidate`` is the id of the candidate that is
+    being judged, if one is.
     """
 
     task: Task
@@ -35,6 +36,7 @@ class Brief:
     branch: int = 0
     seed: int = 0
     suggestions: tuple[str, ...] = ()
+    candidate: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,23 @@ class DataUsageVerdict:
     solution: Solution | None = None
 
 
+class Means(Protocol):
+    """What a run has left, for agents that take time to answer."""
+
+    @property
+    def search_left(self) -> float:
+        """Seconds to the end of the search."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+
+
 class Agents(Protocol):
     """The cast: one method for each role of the paper. Methods are called from many threads.
 
     A reply that cannot be used raises ReplyError; the algorithm counts it as a failed attempt.
+    A cast that cannot go on (no money, no network) raises OutOfMeans: the search lands.
     A role that has nothing (more) to propose returns an empty list, or None where it says so.
     """
 

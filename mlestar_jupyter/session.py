@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlestar_jupyter.algorithm import ablation, asked, pipeline
-from mlestar_jupyter.algorithm.budget import Budget, Stopped
+from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
@@ -17,6 +17,7 @@ from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.delivery import finish, write_finished
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
 from mlestar_jupyter.inference import reopen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlestar_jupyter.errors import SettingsError
@@ -39,6 +39,19 @@ class Settings:
     start: str | None = None  # the user's own notebook or script as a first solution
     step: bool = False  # wait for the user before each outer step, and before the ensemble
     reproduce: bool = True  # execute the finished notebook again before it is delivered
+    # The rest is for casts of language models.
+    cost: float | None = None  # hard limit of what the run pays for them, in dollars
+    model: str | None = None  # None: the cast's own default
+    role_models: dict[str, str] = field(default_factory=dict)  # other models, by role
+    temperature: float | None = None  # None: the model's own default
+    thinking: int | None = None  # tokens that a model may think in a call; None: as it likes
+    calls_at_once: int = 4  # calls in flight
+    calls_per_minute: int | None = None  # None: no limit of ours
+    call_seconds: float = 120.0  # limit of one call
+    examples: bool = True  # tell models a few values of each column
+    prices: dict[str, list[float]] = field(default_factory=dict)  # dollars a million tokens
+    endpoint: str | None = None  # base address of an OpenAI-compatible server
+    replay: str | None = None  # a run whose recorded replies are used, and no network
 
     def __post_init__(self) -> None:
         for name in ("models", "solutions", "jobs", "bootstrap"):
@@ -61,6 +74,12 @@ class Settings:
             raise SettingsError(f"holdout must lie in 0.05 to 0.5, not {self.holdout}")
         if self.sealed and not 0.05 <= self.sealed <= 0.5:
             raise SettingsError(f"sealed must be 0 or lie in 0.05 to 0.5, not {self.sealed}")
+        if self.cost is not None and self.cost <= 0:
+            raise SettingsError(f"cost must be more than 0 dollars, not {self.cost:g}")
+        if self.calls_at_once < 1 or (self.calls_per_minute or 1) < 1:
+            raise SettingsError("calls-at-once and calls-per-minute must be at least 1")
+        if self.call_seconds < 5:
+            raise SettingsError(f"call-time must be at least 5s, not {self.call_seconds:g}s")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""

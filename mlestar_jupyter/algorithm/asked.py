@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Failure, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
 from mlestar_jupyter.interfaces import ModelCard
 from mlestar_jupyter.run import Run
@@ -25,7 +25,7 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
         candidate = context.judge(proposal, is_asked=True)
     except Stopped:
         raise
-    except OutOfTime:
+    except OutOfMeans:
         raise BudgetError(
             "no time is left for it; give the run more, with %mlestar resume --time 20m"
         ) from None

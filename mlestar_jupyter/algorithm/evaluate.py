@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from mlestar_jupyter.algorithm.acceptance import spread
-from mlestar_jupyter.algorithm.budget import Budget, OutOfTime, Stopped
+from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.gate import Gate
 from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Proposal, Status
 from mlestar_jupyter.checks.leakage import find_leaks
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.grading import InvalidPredictions
 from mlestar_jupyter.interfaces import Agents, Brief, Execution, Executor, Limits
@@ -83,7 +84,7 @@ class Context:
         return Brief(self.run.task, self.limit / 2, self.threads, branch, seed, said)
 
     def judge(self, proposal: Proposal, *, is_asked: bool = False) -> Candidate:
-        """Judge one proposal. Raises OutOfTime when there is no time to begin.
+        """Judge one proposal. Raises OutOfMeans when there is no time to begin.
 
         ``is_asked``: the user waits for just this one, so a pause does not hold it back.
         """
@@ -115,7 +116,7 @@ class Context:
                 candidates.append(future.result())
             except Stopped:
                 raise
-            except OutOfTime:
+            except OutOfMeans:
                 continue
         return candidates
 

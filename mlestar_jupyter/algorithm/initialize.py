@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.checks.data_usage import find_unused
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError, ReplyError, SettingsError
 from mlestar_jupyter.solution import Solution
 
@@ -77,7 +77,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
             continue
         except Stopped:
             raise
-        except OutOfTime:
+        except OutOfMeans:
             break
         decision = decide(context.run, candidate, base)
         if not decision.accepted:
@@ -104,7 +104,7 @@ def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candida
         return incumbent
     except Stopped:
         raise
-    except OutOfTime:
+    except OutOfMeans:
         return incumbent
     decision = decide(context.run, candidate, incumbent)
     if not decision.accepted:

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from mlestar_jupyter.algorithm import ablation
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult, Attempt, Target
 
@@ -52,7 +52,7 @@ def refine(
             incumbent = _inner_loop(context, incumbent, target, branch, inner)
         except Stopped:
             raise
-        except OutOfTime:
+        except OutOfMeans:
             break
         except ReplyError as error:
             context.run.emit("note", text=f"branch {branch}: this step was given up: {error}")

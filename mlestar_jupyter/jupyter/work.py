@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mlestar_jupyter.algorithm.budget import Stopped
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.jupyter.display import Live

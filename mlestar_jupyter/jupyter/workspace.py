@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from IPython.display import display
 
-from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import MlestarError, SettingsError, short_list
 from mlestar_jupyter.jupyter.channel import Channel
 from mlestar_jupyter.jupyter.config import MLEStar
