@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from nbformat import NotebookNode
 
@@ -41,12 +41,20 @@ class Brief:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model that suits the task: why, example code, and the source that speaks of it."""
+    """A model that suits the task: why, example code, and the source that speaks of it.
+
+    ``pages`` are the pages of the web that the retriever read for it, as (address, title).
+    """
 
     name: str
     reason: str
     example: str = ""
     source: str = ""
+    pages: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the journal; they are the same when they are read back."""
+        return {**vars(self), "pages": [list(page) for page in self.pages]}
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,8 @@ class Target:
 class Attempt:
     """A plan that was tried on a target block (or as an ensemble), and what it gave.
 
-    ``gain`` is over the solution that it was tried on; None when it did not run.
+    ``gain`` is over the solution that it was tried on; None when it did not run, and ``reason``
+    says why it did not.
     """
 
     plan: str
@@ -92,6 +101,7 @@ class Attempt:
     gain: float | None
     seconds: float
     accepted: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
