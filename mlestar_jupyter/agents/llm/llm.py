@@ -20,7 +20,9 @@ class Request:
     """One question. ``schema`` (JSON schema) asks for an answer that is data; ``search`` lets the
     model search the web. Both at once are refused by most models: two calls are made of them.
 
-    ``thinking`` is in tokens, None leaves it to the model.
+    ``thinking`` is in tokens, None leaves it to the model. ``most`` is how many tokens the answer
+    may have at most, thoughts included, because no more can be paid for; it does not count when a
+    question is recognised.
     """
 
     role: str
@@ -32,11 +34,13 @@ class Request:
     temperature: float | None = None
     thinking: int | None = None
     seed: int | None = None
+    most: int | None = None
 
     @property
     def key(self) -> str:
         """Hash of what is asked; the same for a question that differs in durations alone."""
         asked = {**vars(self), "prompt": _DURATION.sub("some s", self.prompt)}
+        del asked["most"]
         text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -86,10 +90,11 @@ class Reply:
 
 class CallError(Exception):
     """A call that gave no reply. ``status`` is a short word for the journal: an HTTP status such
-    as ``429``, or ``timeout``, ``cut``, ``unreachable``.
+    as ``429``, or ``timeout``, ``cut``, ``unreachable``, ``nonsense``.
 
     ``again`` says whether the same call may succeed later, ``after`` when, if the server said so.
     ``lasting`` is an error that no other call of this run will escape (key, model, quota of a day).
+    ``usage`` is what the server had counted when the call broke off. The message has no key.
     """
 
     def __init__(
@@ -100,9 +105,11 @@ class CallError(Exception):
         again: bool = False,
         after: float | None = None,
         lasting: bool = False,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.again, self.after, self.lasting = status, again, after, lasting
+        self.usage = usage or Usage()
 
 
 class LLM(Protocol):
@@ -111,12 +118,15 @@ class LLM(Protocol):
     name: str
     #: Whether requests with ``search`` are answered from the web.
     searches: bool
-    #: The model that is asked when the settings name none.
+    #: The model that is asked when the settings name none; "" when there is no such model.
     default_model: str
+    #: Whether it is a server of the user's own, that takes no money.
+    local: bool
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """Ask once, over one HTTP request, within ``seconds``. ``on_text`` is told what has been
-        written so far, each time that there is more; what it raises ends the call and is passed on.
+        written so far, when there is more and several times a second while there is nothing new;
+        what it raises ends the call and is passed on.
 
         Raises CallError when there was no reply.
         """
