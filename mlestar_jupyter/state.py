@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from mlestar_jupyter.candidate import Candidate, Finding
@@ -68,6 +69,13 @@ class State:
     def was_accepted(self, branch: int, candidate: str) -> bool:
         """Whether a candidate became the incumbent of this branch at some time."""
         return any(b == branch and c == candidate for b, c, _ in self.accepted)
+
+    def has_followed(self, incumbent: str, candidate: str) -> bool:
+        """Whether the one replaced the other as the incumbent of some branch."""
+        branches: dict[int, list[str]] = {}
+        for branch, accepted, _ in self.accepted:
+            branches.setdefault(branch, []).append(accepted)
+        return any((incumbent, candidate) in pairwise(chain) for chain in branches.values())
 
     def best_before(self) -> str | None:
         """The best of the run before the present one, leaving out what was rejected."""

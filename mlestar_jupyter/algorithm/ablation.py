@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.candidate import Candidate, Proposal
-from mlestar_jupyter.endings import OutOfMeans
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult
 
@@ -66,7 +66,9 @@ def _write_down(
             return  # a resumed run comes by a study that stands in its journal
     try:
         summary = context.agents.summarize(context.brief(branch), incumbent.solution, results)
-    except ReplyError as error:
+    except Stopped:
+        raise
+    except (ReplyError, OutOfMeans) as error:
         summary = f"(no summary: {error})"
     run.emit(
         "ablation_measured",

@@ -14,6 +14,9 @@ from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult, Attempt, Target
 
+#: Why a plan has no score yet, for the planner.
+PENDING = "it is being tried side by side with the next"
+
 
 def refine(
     context: Context,
@@ -40,7 +43,7 @@ def refine(
         try:
             step = begin_step(context, incumbent, branch, number, of=outer, scope=scope, pin=block)
             incumbent = step.incumbent
-            results = ablation.study(context, incumbent, earlier, branch)
+            results = _study(context, incumbent, earlier, branch)
             earlier += results
             known = measured.setdefault(incumbent.id, [])
             known += results
@@ -64,6 +67,17 @@ def refine(
     return context.run.state.candidates[context.run.state.incumbents.get(branch, incumbent.id)]
 
 
+def _study(
+    context: Context, incumbent: Candidate, earlier: list[AblationResult], branch: int
+) -> list[AblationResult]:
+    """The ablation study; without usable variants the step goes on by judgement alone."""
+    try:
+        return ablation.study(context, incumbent, earlier, branch)
+    except ReplyError as error:
+        context.run.emit("note", text=f"branch {branch}: no ablation study: {error}")
+        return []
+
+
 def _target(
     context: Context,
     step: Step,
@@ -74,20 +88,35 @@ def _target(
     """What the extractor chooses, or the first plan for the block that the user pinned."""
     run, brief, solution = context.run, context.brief(branch), step.incumbent.solution
     if step.pin is None:
-        target = context.agents.extract(brief, solution, results, earlier)
+        try:
+            target = context.agents.extract(brief, solution, results, earlier)
+        except ReplyError as error:
+            gains = {r.ablation.block: abs(r.gain) for r in results if r.gain}
+            if not gains:
+                raise
+            block = max(gains, key=lambda name: gains[name])
+            run.emit("note", text=f"branch {branch}: {block} by its figures alone: {error}")
+            target = _first_plan(
+                context, step, Target(block, "", "it changed the score most"), branch
+            )
     else:
         if step.pin not in solution.names:
             known = ", ".join(solution.names)
             raise ReplyError(f"{step.incumbent.id} has no block {step.pin!r}; it has {known}")
-        wanted = Target(step.pin, "", "pinned by you")
-        first = context.agents.plan(brief, solution, wanted, [])
-        target = None if first is None else Target(step.pin, first, wanted.reason)
+        target = _first_plan(context, step, Target(step.pin, "", "pinned by you"), branch)
     if target is not None:
         solution.source(target.block)
         data = {"candidate": step.incumbent.id, "branch": branch, **asdict(target)}
         if data not in run.state.targets:
             run.emit("target_chosen", **data)
     return target
+
+
+def _first_plan(context: Context, step: Step, wanted: Target, branch: int) -> Target | None:
+    """The target with the planner's first plan for it; None when there is none."""
+    solution = step.incumbent.solution
+    first = context.agents.plan(context.brief(branch), solution, wanted, [])
+    return None if first is None else Target(wanted.block, first, wanted.reason)
 
 
 def _inner_loop(
@@ -127,17 +156,25 @@ def _proposals(
     agents, brief, solution = context.agents, context.brief(branch), incumbent.solution
     proposals: dict[str, Proposal] = {}
     while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(plan, None, None, 0.0) for plan in proposals)]
-        plan = agents.plan(brief, solution, target, tried) if tried else target.plan
-        if plan is None or plan in proposals:
-            break
+        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
+        named = "(no plan)"
         try:
+            plan = agents.plan(brief, solution, target, tried) if tried else target.plan
+            if plan is None or plan in proposals:
+                break
+            named = plan
             source = agents.code(brief, solution, target, plan)
             changed = solution.replace(target.block, source)
             changed.check_compiles()
+        except Stopped:
+            raise
+        except OutOfMeans:
+            if proposals:  # what was proposed before can still be judged
+                break
+            raise
         except ReplyError as error:
             context.run.emit("note", text=f"a plan for {target.block} gave no block: {error}")
-            attempts.append(Attempt(plan, None, None, 0.0))
+            attempts.append(Attempt(named, None, None, 0.0, reason=str(error)))
             wanted -= 1
             continue
         parents = (incumbent.id,)
@@ -160,7 +197,9 @@ def _compare(
         best = start
     decision = decide(context.run, candidate, best)
     gain = candidate.score.gain_over(start.score) if candidate.score else None
-    attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
+    attempts.append(
+        Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted, candidate.reason)
+    )
     if decision.accepted:
         replace_incumbent(context.run, branch, candidate, decision.reason, best)
         return candidate

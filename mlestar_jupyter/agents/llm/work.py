@@ -110,7 +110,7 @@ def attempts(tried: Sequence[Attempt], base: str) -> str:
 
 def _result(attempt: Attempt, base: str) -> str:
     if attempt.score is None:
-        return f"did not work: {steady(attempt.reason)[:400]}" if attempt.reason else "did not work"
+        return f"no score: {steady(attempt.reason)[:400]}" if attempt.reason else "no score"
     parts = [_score(attempt.score)]
     if attempt.gain is not None:
         word = "better" if attempt.gain > 0 else "worse"
