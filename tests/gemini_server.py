@@ -41,8 +41,8 @@ class Asked:
 class Said:
     """A reply. ``finish`` is Gemini's word; ``pages`` are (url, title); counts are tokens.
 
-    ``pace`` is how long to wait before each of the ``chunks``, in seconds. ``blocked`` is the
-    reason for which the prompt is refused.
+    ``pace`` is how long to wait before each of the ``chunks``, in seconds; ``before`` is called
+    before each, with its number from 1. ``blocked`` is the reason for which the prompt is refused.
     """
 
     text: str = ""
@@ -55,6 +55,7 @@ class Said:
     thoughts: int = 3
     chunks: int = 3
     pace: float = 0.0
+    before: Callable[[int], None] = lambda number: None
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,23 @@ class Fault:
     - ``status``: an error of HTTP with ``code``; ``retry`` (such as ``2s``) and ``quota`` (an id)
       are told as Google does, ``retry_after`` as a header;
     - ``silent``: nothing is said for ``seconds``, then the connection is closed;
-    - ``trickle``: a good reply at one byte each ``pace`` seconds, for ever;
+    - ``trickle``: a good reply at one byte each ``pace`` seconds, that never ends;
     - ``trickling_headers``: the same with headers;
     - ``cut``: the connection breaks in the middle of the reply;
+    - ``ends_early``: the reply ends properly, before all is said;
     - ``nonsense``: 200 with something that is no JSON;
     - ``error_in_stream``: 200, some text, then an error of ``code``.
     """
 
     kind: Literal[
-        "status", "silent", "trickle", "trickling_headers", "cut", "nonsense", "error_in_stream"
+        "status",
+        "silent",
+        "trickle",
+        "trickling_headers",
+        "cut",
+        "ends_early",
+        "nonsense",
+        "error_in_stream",
     ]
     code: int = 503
     message: str = ""
@@ -153,7 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client went away, as it may
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/token":  # where credentials of Google Cloud get a token from
+            self._send(200, {"access_token": "a-token-of-the-cloud", "expires_in": 3600})
+            return
+        body = json.loads(content or b"{}")
         house: GeminiServer = self.server.house
         path, headers = self.path, {k.lower(): v for k, v in self.headers.items()}
         google = re.search(r"/models/([^/:]+):(generateContent|streamGenerateContent)", path)
@@ -179,7 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, whole)
             return
         self._begin_stream()
-        for reply in replies:
+        for number, reply in enumerate(replies, start=1):
+            said.before(number)
             if said.pace:
                 self._wait(said.pace)
             self._chunk(_event(reply))
@@ -206,6 +220,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(_event(replies[0]))
             self.wfile.write(b"400\r\ndata: {")
             self._break()
+        elif fault.kind == "ends_early":
+            self._begin_stream()
+            self._chunk(_event(replies[0]))
+            self.wfile.write(b"0\r\n\r\n")
         elif fault.kind == "nonsense":
             self._raw(200, b"<html><body>Sign in to the network of this hotel</body></html>")
         else:

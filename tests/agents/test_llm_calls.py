@@ -491,10 +491,19 @@ def test_a_reply_that_was_cut_for_want_of_money_is_not_kept(make_run):
 
 
 def test_what_is_written_is_shown_and_taken_away_at_the_end(make_run, serve):
-    run, seen = make_run(), []
-    run.watchers.append(seen.append)
-    calls_of(serve(Said("one two three", pace=0.3)), run).ask(question(), branch=1)
-    assert Writing("plan", 1, "one t") in seen
+    run, seen, is_shown = make_run(), [], threading.Event()
+
+    def watch(writing: Writing) -> None:
+        seen.append(writing)
+        is_shown.set()
+
+    def wait(number: int) -> None:
+        if number == 2:
+            assert is_shown.wait(20)
+
+    run.watchers.append(watch)
+    calls_of(serve(Said("one two three", before=wait)), run).ask(question(), branch=1)
+    assert seen[0] == Writing("plan", 1, "one t")
     assert seen[-1] == Writing("plan", 1, "")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mlestar_jupyter.agents.llm.keys import scrub
 from mlestar_jupyter.agents.llm.llm import CallError
+from mlestar_jupyter.errors import SettingsError
 
 #: Statuses after which the same request may succeed.
 PASSING = frozenset({408, 409, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
@@ -28,6 +29,24 @@ def place_of(url: str) -> str:
     except ValueError:
         return "the address that was given"
     return f"{parts.hostname}{port}" if parts.hostname else "the address that was given"
+
+
+def check_address(url: str, name: str) -> None:
+    """Raise SettingsError when this is no base address, or has a secret in it; ``name`` is where
+    it comes from.
+    """
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise SettingsError(f"{name} is no address; write for example http://localhost:11434/v1")
+    if parts.username or parts.password or parts.query:
+        raise SettingsError(
+            f"{name} must not carry a password or a key, since it is kept with the run; "
+            f"keep the key in the environment"
+        )
 
 
 def connection_fault(error: BaseException, place: str) -> CallError | None:

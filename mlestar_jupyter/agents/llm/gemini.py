@@ -16,6 +16,7 @@ from typing import Any
 
 from mlestar_jupyter.agents.llm.faults import (
     PASSING,
+    check_address,
     connection_fault,
     nonsense,
     one_line,
@@ -74,6 +75,8 @@ class Gemini:
         self._location = location or os.environ.get("GOOGLE_CLOUD_LOCATION") or None
         variable = "GOOGLE_VERTEX_BASE_URL" if self._vertex else "GOOGLE_GEMINI_BASE_URL"
         self._base_url = base_url or os.environ.get(variable) or None
+        if self._base_url is not None:
+            check_address(self._base_url, variable)
         self._place = place_of(self._base_url or (_VERTEX_HOST if self._vertex else _HOST))
         by_project = self._vertex and bool(self._project) and not key
         self._key = None if by_project or offline else key or key_for("gemini")

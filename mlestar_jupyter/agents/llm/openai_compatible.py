@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from mlestar_jupyter.agents.llm.faults import (
     PASSING,
+    check_address,
     connection_fault,
     nonsense,
     one_line,
@@ -62,6 +63,7 @@ class OpenAICompatible:
         self, *, endpoint: str | None = None, key: str | None = None, offline: bool = False
     ) -> None:
         self._url = endpoint or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        check_address(self._url, "the endpoint")
         self._place = place_of(self._url)
         self.local = _is_local(self._url)
         self._key = None if offline else key or key_for("openai")
@@ -71,17 +73,6 @@ class OpenAICompatible:
             raise SettingsError(
                 "no key for OpenAI; set OPENAI_API_KEY or keep one in the keyring, or name another "
                 "server with --endpoint URL"
-            )
-        parts = urlsplit(self._url)
-        if parts.username or parts.password or parts.query:
-            raise SettingsError(
-                "the endpoint must not carry a password or a key, since it is kept with the run; "
-                "set OPENAI_API_KEY instead"
-            )
-        if parts.scheme not in ("http", "https"):
-            raise SettingsError(
-                f"the endpoint {self._place} is no address; write for example "
-                f"http://localhost:11434/v1"
             )
         if not offline and importlib.util.find_spec("openai") is None:
             raise SettingsError(
