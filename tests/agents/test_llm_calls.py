@@ -533,6 +533,15 @@ def test_an_error_of_the_llm_itself_is_told_and_passed_on(make_run):
     assert calls.ask(question()).reply.text == "x"
 
 
+def test_half_characters_of_broken_data_are_neither_sent_nor_given(make_run, serve):
+    run = make_run()
+    server = serve(Said("a reply with \ud83d"))
+    answer = calls_of(server, run).ask(question("data with \ud83d"))
+    assert server.asked[0].prompt == "data with ?"
+    assert answer.reply.text == "a reply with ?"
+    assert calls_of(server, run).ask(question("data with \ud83d")).reply == answer.reply
+
+
 def test_roles_ask_their_own_models():
     llm = Scripted(lambda request: Reply(""))
     settings = Settings(model="a", role_models={"code": "b"})

@@ -101,6 +101,7 @@ class Calls:
         Raises ReplyError when there is none, Gone when there will be none in this session, and
         OutOfMeans or Stopped when the run has no time or money for it.
         """
+        request = replace(request, system=_sound(request.system), prompt=_sound(request.prompt))
         asked = _Asked(request, branch, candidate)
         with self._alone(request.key):
             reply = self.recording.find(request)
@@ -164,6 +165,7 @@ class Calls:
             try:
                 paid_for = replace(request, most=hold.most)
                 reply = self.llm.ask(paid_for, seconds, self._watcher(asked))
+                reply = replace(reply, text=_sound(reply.text))
                 usage, status = reply.usage, "ok"
             except CallError as error:
                 fault, usage, status = error, error.usage, error.status
@@ -272,6 +274,11 @@ class Calls:
         with self._lock:
             self._gone = self._gone or why
         raise Gone(self._gone)
+
+
+def _sound(text: str) -> str:
+    """Text that can be written to any file: half characters, as broken data has them, are ``?``."""
+    return text.encode(errors="replace").decode()
 
 
 class _Failed(Exception):  # noqa: N818 (control flow inside this module)

@@ -42,7 +42,7 @@ class Request:
         asked = {**vars(self), "prompt": _DURATION.sub("some s", self.prompt)}
         del asked["most"]
         text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
