@@ -16,6 +16,7 @@ from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
 from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.casting import check_agents, make_agents
 from mlestar_jupyter.delivery import finish, write_finished
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
@@ -66,7 +67,7 @@ class Session:
         from mlestar_jupyter.notebook.run_notebook import RunNotebook
 
         self.run = run
-        self.agents = agents or make_agents(run.settings.agents)
+        self.agents = agents or make_agents(run.settings, run, _SessionMeans(self))
         self.executor = executor or make_executor(run.settings.jobs)
         endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
         self._ended_before = endings[-1] if endings else "stopped"
@@ -97,7 +98,8 @@ class Session:
         It is kept in the run folder, so that a run goes on from what it began with.
         """
         # What cannot work is said before a folder is made: nothing is left behind.
-        agents = agents or make_agents(settings.agents)
+        if agents is None:
+            check_agents(settings)
         if settings.start is not None:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
@@ -345,13 +347,21 @@ class Session:
                 raise
 
 
-def make_agents(name: str) -> Agents:
-    """The cast of this name; SettingsError when there is none."""
-    if name == "playbook":
-        from mlestar_jupyter.agents.playbook import Playbook
+class _SessionMeans:
+    """What a session has left, also after it was given more."""
 
-        return Playbook()
-    raise SettingsError(f"unknown agents {name!r}; known are: playbook")
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def search_left(self) -> float:
+        """Seconds to the end of the search."""
+        return self._session.context.budget.search_left
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self._session.context.budget.is_stopped
 
 
 def make_executor(jobs: int) -> Executor:

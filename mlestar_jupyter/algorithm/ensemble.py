@@ -88,6 +88,7 @@ def _proposals(
         tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
         named = "(no plan)"
         try:
+            context.budget.check("ensemble")
             plan = agents.plan_ensemble(brief, solutions, tried)
             if plan is None or plan in proposals:
                 break

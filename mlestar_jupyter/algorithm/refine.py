@@ -159,6 +159,7 @@ def _proposals(
         tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
         named = "(no plan)"
         try:
+            context.budget.check("refine")  # no plan is paid for that could not be judged
             plan = agents.plan(brief, solution, target, tried) if tried else target.plan
             if plan is None or plan in proposals:
                 break
