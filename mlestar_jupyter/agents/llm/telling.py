@@ -19,6 +19,8 @@ from mlestar_jupyter.task import Task
 MOST_COLUMNS = 80
 #: Up to so many side tables are told with their columns, and so many other files by name.
 MOST_TABLES, MOST_FILES = 8, 30
+#: The share of the time that one run may take which it had better take.
+QUICK = 0.2
 #: Up to so many classes are named.
 MOST_CLASSES = 60
 
@@ -58,8 +60,9 @@ def tools(brief: Brief) -> str:
         [
             "# Time and tools",
             "",
-            f"- One run of the notebook should take less than {duration(brief.seconds)}; "
-            f"at twice that it is ended, and lost.",
+            f"- Aim at about {duration(QUICK * brief.seconds)} for one run of the notebook, imports "
+            f"included: what is quick lets more be tried. More than {duration(brief.seconds)} is "
+            f"too slow, and at twice that a run is ended and lost.",
             f"- Threads: {brief.threads}. GPU: {gpu}.",
             f"- Installed: {packages.installed()}. Of what is not listed here, only the standard "
             f"library may be imported.",
