@@ -6,6 +6,7 @@ The server and the client are real; only time is made up: sleeping moves the clo
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -253,9 +254,61 @@ def test_three_questions_in_a_row_without_any_answer_are_enough(make_run, serve)
     for prompt in ("one", "two"):
         with pytest.raises(ReplyError):
             calls.ask(question(prompt))
-    with pytest.raises(Gone, match="3 questions in a row"):
+    with pytest.raises(Gone, match="question after question had no reply"):
         calls.ask(question("three", role="code"))
     assert server.count == 3 * TRIES
+
+
+def test_a_question_that_ran_out_of_time_twice_is_given_up(make_run):
+    run = make_run()
+
+    def ask(request: Request) -> Reply:
+        raise CallError("nothing in time", "timeout", again=True)
+
+    calls = scripted(run, ask)
+    with pytest.raises(ReplyError, match="no reply in 2 tries"):
+        calls.ask(question("one"))
+    with pytest.raises(Gone):
+        calls.ask(question("two"))
+    assert [event["status"] for event in told(run)] == ["timeout"] * 4
+    assert all(event["prompt"] > 0 for event in told(run))
+
+
+def test_too_many_requests_are_waited_out_for_about_a_minute(make_run, serve):
+    run, means = make_run(), Means()
+    calls_of(serve(*[Fault("status", 429)] * 4, "x"), run, means).ask(question())
+    assert 32 <= means.now <= 98
+
+
+def test_whatever_goes_wrong_the_journal_counts_as_the_server_does(make_run, serve):
+    run = make_run(calls_at_once=4)
+    chance = random.Random(1)
+    faults = [
+        Fault("status", 429, retry="3s"), Fault("status", 503), Fault("cut"), Fault("nonsense"),
+        Fault("ends_early"), Fault("error_in_stream"), Fault("status", 500),
+    ]  # fmt: skip
+    server = serve(lambda asked: chance.choice(faults) if chance.random() < 0.4 else "fine")
+    calls = calls_of(server, run)
+    ended: list[str] = []
+
+    def work(name: int) -> None:
+        for number in range(8):
+            try:
+                ended.append(calls.ask(question(f"{name} {number}")).reply.text)
+            except ReplyError:
+                ended.append("failed")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    events = told(run)
+    assert len(ended) == 48
+    assert ended.count("fine") > 40
+    assert len(events) == server.count > 60
+    assert sorted(event["number"] for event in events) == list(range(1, len(events) + 1))
+    assert sum(event["status"] == "ok" for event in events) == ended.count("fine")
 
 
 def test_an_answer_in_between_starts_the_count_again(make_run, serve):

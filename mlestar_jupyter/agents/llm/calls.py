@@ -24,8 +24,11 @@ from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
 
 TRIES = 5
-#: Seconds before the second try; it doubles with each, up to the most, and is shaken by half.
-FIRST_DELAY, MOST_DELAY = 2.0, 30.0
+#: A try that ran out of time took long, and another will hardly do better.
+TRIES_IN_TIME = 2
+#: Seconds before the second try; it doubles with each, up to the most, and is shaken by half. Too
+#: many requests (429) are a matter of a minute.
+FIRST_DELAY, FIRST_DELAY_429, MOST_DELAY = 2.0, 5.0, 30.0
 #: What is written is shown so often, in seconds.
 SHOW_EVERY = 0.2
 #: So many questions in a row that no server answered, and the cast is given up.
@@ -116,7 +119,7 @@ class Calls:
 
     def _ask(self, asked: _Asked) -> Answer:
         """Try until there is a reply."""
-        request, numbers, began = asked.request, [], self._clock()
+        request, numbers, late, began = asked.request, [], 0, self._clock()
         for number_of_try in range(1, TRIES + 1):
             if self._gone:
                 raise Gone(self._gone)
@@ -132,16 +135,19 @@ class Calls:
                 self._give_up(str(error))
             if not error.again:
                 raise ReplyError(str(error))
-            if number_of_try < TRIES:
-                self._wait(request.model, number_of_try, error)
+            late = late + (error.status == "timeout")
+            if number_of_try == TRIES or late == TRIES_IN_TIME:
+                break
+            self._wait(request.model, number_of_try, error)
         self._count_silence(error, began)
-        raise ReplyError(f"no reply in {TRIES} tries: {error}")
+        raise ReplyError(f"no reply in {number_of_try} tries: {error}")
 
     def _wait(self, model: str, tries: int, error: CallError) -> None:
         """Wait before the next try: longer each time, and not less than the server asks for."""
         with self._lock:
             shaken = self._random.uniform(0.5, 1.5)
-        delay = min(MOST_DELAY, FIRST_DELAY * 2 ** (tries - 1)) * shaken
+        first = FIRST_DELAY_429 if error.status == "429" else FIRST_DELAY
+        delay = min(MOST_DELAY, first * 2 ** (tries - 1)) * shaken
         if error.after is not None:
             if error.after >= self.means.search_left:
                 self._give_up(f"{error}; it asks to wait {error.after:.0f}s, and the search ends")
@@ -257,18 +263,19 @@ class Calls:
     def _count_silence(self, error: CallError, began: float) -> None:
         """After some questions in a row that no server answered, all is given up.
 
-        Questions that were asked side by side met the same trouble and count once.
+        Questions that were asked side by side met the same trouble and count once; those that ran
+        out of time count twice, since a run has not the time for more of them.
         """
         if error.status not in _OF_THE_LINE and not error.status.startswith("5"):
             return
         with self._lock:
             if self._silences and began < self._silent_since:
                 return
-            self._silences += 1
+            self._silences += 2 if error.status == "timeout" else 1
             self._silent_since = self._clock()
             is_over = self._silences >= SILENCES
         if is_over:
-            self._give_up(f"{SILENCES} questions in a row had no reply: {error}")
+            self._give_up(f"question after question had no reply: {error}")
 
     def _give_up(self, why: str) -> None:
         with self._lock:

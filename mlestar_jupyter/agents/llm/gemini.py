@@ -15,15 +15,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlestar_jupyter.agents.llm.faults import (
-    PASSING,
     check_address,
     connection_fault,
     nonsense,
     one_line,
     place_of,
-    retry_after,
-    seconds_of,
 )
+from mlestar_jupyter.agents.llm.gemini_faults import GET_A_KEY, refused
 from mlestar_jupyter.agents.llm.keys import key_for, remember
 from mlestar_jupyter.agents.llm.line import Line, watch_request, within
 from mlestar_jupyter.agents.llm.llm import CallError, Finish, Page, Reply, Request, Usage
@@ -43,7 +41,6 @@ _BLOCKED = frozenset(
         *("ESCALATION", "PUP_LIMITED_DISABLED"),
     }
 )
-GET_A_KEY = "get one at https://aistudio.google.com/apikey"
 
 
 class Gemini:
@@ -93,6 +90,7 @@ class Gemini:
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """One streamed request; see LLM."""
+        import google.genai  # noqa: F401 (before the seconds are counted: it takes one itself)
 
         def call(line: Line) -> Reply:
             return _read(self._stream(request, seconds), line, request, self._place)
@@ -135,7 +133,7 @@ class Gemini:
     def _explain(self, error: Exception, model: str) -> CallError:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if "APIError" in kinds:
-            return _refused(error, model, self._place)
+            return refused(error, model, self._place)
         if "GoogleAuthError" in kinds and "TransportError" not in kinds:
             return CallError(
                 f"no valid credentials of Google Cloud ({one_line(error, 100)}); "
@@ -233,71 +231,3 @@ def _pages(grounding: Any) -> Iterator[Page]:
     for chunk in (grounding.grounding_chunks if grounding is not None else None) or []:
         if chunk.web is not None and chunk.web.uri:
             yield Page(chunk.web.uri, chunk.web.title or chunk.web.uri)
-
-
-def _refused(error: Any, model: str, place: str) -> CallError:
-    """The CallError for an error that the API tells."""
-    code, said = int(error.code or 0), one_line(error.message or "no reason given")
-    details = _details(error.details)
-    reasons = {str(detail.get("reason", "")) for detail in details}
-    status = str(code or "error")
-    if reasons & {"API_KEY_INVALID", "API_KEY_EXPIRED"} or ("API key" in said and code == 400):
-        return CallError(
-            f"{place} refused the key ({said}); check GEMINI_API_KEY, {GET_A_KEY}",
-            status,
-            lasting=True,
-        )
-    if code in (401, 403):
-        return CallError(
-            f"{place} does not let you use {model} ({said}); check the key and its project",
-            status,
-            lasting=True,
-        )
-    if code == 404:
-        return CallError(
-            f"{place} has no model {model!r} ({said}); name another with --model NAME",
-            status,
-            lasting=True,
-        )
-    if code == 429 and _is_spent(details, said):
-        return CallError(
-            f"the quota of {model} is used up for today ({said}); go on tomorrow, name another "
-            f"--model, or turn on billing",
-            status,
-            lasting=True,
-        )
-    if code == 400 and error.status == "FAILED_PRECONDITION":
-        return CallError(f"{place} does not serve you: {said}", status, lasting=True)
-    if code in PASSING or code >= 500:
-        return CallError(
-            f"{place} cannot answer now ({status} {said}); try again later",
-            status,
-            again=True,
-            after=_delay(details, error),
-        )
-    return CallError(f"{place} refused the question ({status}: {said})", status)
-
-
-def _details(body: Any) -> list[dict[str, Any]]:
-    found = body.get("error", body) if isinstance(body, dict) else {}
-    details = found.get("details") if isinstance(found, dict) else None
-    return [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
-
-
-def _is_spent(details: list[dict[str, Any]], said: str) -> bool:
-    """Whether a quota is one of the day, or one of nothing: waiting is of no use."""
-    quotas = [
-        str(violation.get("quotaId", ""))
-        for detail in details
-        for violation in detail.get("violations") or []
-        if isinstance(violation, dict)
-    ]
-    return any("PerDay" in quota for quota in quotas) or "limit: 0" in said
-
-
-def _delay(details: list[dict[str, Any]], error: Any) -> float | None:
-    """Seconds that the server asks to wait."""
-    for detail in details:
-        if str(detail.get("@type", "")).endswith("RetryInfo"):
-            return seconds_of(detail.get("retryDelay"))
-    return retry_after(getattr(getattr(error, "response", None), "headers", None))

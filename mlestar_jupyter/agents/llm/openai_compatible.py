@@ -85,6 +85,8 @@ class OpenAICompatible:
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """One streamed request; see LLM."""
+        import openai  # noqa: F401 (before the seconds are counted: it takes some itself)
+
         sent = self._parameters(request)
 
         def call(line: Line) -> Reply:
