@@ -20,7 +20,7 @@ from mlestar_jupyter.agents.llm.calls import TRIES, Calls, Gone, model_for
 from mlestar_jupyter.agents.llm.gemini import Gemini
 from mlestar_jupyter.agents.llm.llm import CallError, Reply, Request, Usage
 from mlestar_jupyter.endings import OutOfMeans, Stopped
-from mlestar_jupyter.errors import ReplyError, SettingsError
+from mlestar_jupyter.errors import JournalError, ReplyError, SettingsError
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
@@ -332,7 +332,7 @@ def test_questions_side_by_side_that_meet_one_outage_count_once(make_run):
     def ask(request: Request) -> Reply:
         if not getattr(first, "passed", False):
             first.passed = True
-            together.wait(10)
+            together.wait(60)
         raise CallError("the network is gone", "unreachable", again=True)
 
     calls = scripted(run, ask, means)
@@ -373,6 +373,22 @@ def test_a_question_that_was_answered_costs_nothing_the_second_time(make_run, se
     assert [event["replayed"] for event in told(run)] == [False, True]
     assert told(run)[1]["cost"] == 0
     assert calls.money.paid == told(run)[0]["cost"]
+
+
+def test_a_reply_is_on_disk_before_it_is_told(make_run, serve):
+    run, found = make_run(), []
+    calls = calls_of(serve("an answer"), run)
+    run.listeners.append(lambda event: found.append(calls.recording.find(question())))
+    calls.ask(question())
+    assert [reply.text for reply in found] == ["an answer"]
+
+
+def test_a_disk_that_is_full_is_told_in_one_line_and_the_call_counts(make_run, serve):
+    run = make_run()
+    (run.folder / "replies").write_text("a file in the way")
+    with pytest.raises(JournalError, match="make room and resume the run"):
+        calls_of(serve("an answer"), run).ask(question())
+    assert [event["status"] for event in told(run)] == ["ok"]
 
 
 def test_two_threads_with_the_same_question_pay_once(make_run, serve):
@@ -426,7 +442,7 @@ def test_no_more_is_in_flight_than_the_settings_say(make_run):
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-        pairs.wait(10)
+        pairs.wait(60)
         with lock:
             inside[0] -= 1
         return Reply("x")
@@ -552,7 +568,7 @@ def test_what_is_written_is_shown_and_taken_away_at_the_end(make_run, serve):
 
     def wait(number: int) -> None:
         if number == 2:
-            assert is_shown.wait(20)
+            assert is_shown.wait(60)
 
     run.watchers.append(watch)
     calls_of(serve(Said("one two three", before=wait)), run).ask(question(), branch=1)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import json
+import ssl
+import sys
 import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from gemini_server import BAD_KEY, FREE_QUOTA_OF_A_DAY, Asked, Fault, GeminiServer, Said
 
 from mlestar_jupyter.agents.llm.gemini import Gemini
@@ -50,7 +58,8 @@ def ask(server: GeminiServer, given: Any, request: Request = QUESTION, seconds: 
 def fails(server: GeminiServer, fault: Fault, seconds: float = 20.0) -> CallError:
     with pytest.raises(CallError) as raised:
         ask(server, fault, seconds=seconds)
-    assert server.count == 1
+    # With half a second to go, a slow machine may not come to ask at all.
+    assert server.count == 1 or (server.count == 0 and seconds < 1)
     assert "\n" not in str(raised.value)
     shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
     assert KEY not in shown
@@ -117,7 +126,7 @@ def test_the_text_is_told_as_it_grows(served):
 
     def wait(number: int) -> None:
         if number == 3:
-            assert before_last.wait(20)
+            assert before_last.wait(60)
 
     def listen(text: str) -> None:
         seen.append(text)
@@ -249,7 +258,7 @@ def test_a_call_that_ran_out_of_time_leaves_no_thread_behind(served, kind):
     fails(served, Fault(kind), seconds=0.5)
     for thread in threading.enumerate():
         if thread.name == "mlestar-call":
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -304,13 +313,37 @@ def test_many_threads_may_ask_at_once(served):
     assert served.count == 12
 
 
+def test_a_call_over_tls_is_answered_and_ends_in_time_all_the_same(monkeypatch, tmp_path):
+    with GeminiServer(lambda asked: asked.prompt, tls=_certified(tmp_path)) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        gemini = Gemini(key=KEY, base_url=server.url)
+        assert gemini.ask(QUESTION, 60.0, quiet).text == "What next?"
+        for kind in ("silent", "trickle", "trickling_headers"):
+            server.answer = lambda asked, kind=kind: Fault(kind)
+            with pytest.raises(CallError) as raised:
+                gemini.ask(QUESTION, 0.5, quiet)
+            assert raised.value.status == "timeout"
+        for thread in threading.enumerate():
+            if thread.name == "mlestar-call":
+                thread.join(60)
+                assert not thread.is_alive()
+
+
+def test_a_certificate_that_is_not_trusted_is_unreachable(tmp_path):
+    with GeminiServer(tls=_certified(tmp_path)) as server:
+        with pytest.raises(CallError, match="cannot reach 127.0.0.1") as raised:
+            Gemini(key=KEY, base_url=server.url).ask(QUESTION, 60.0, quiet)
+        assert raised.value.status == "unreachable"
+        assert server.count == 0
+
+
 def test_one_call_that_is_cut_off_does_not_end_another(served):
     is_cut = threading.Event()
 
     def answer(asked: Asked) -> Any:
         if asked.prompt == "slow":
             return Fault("silent")
-        return Said("a b c d", before=lambda number: is_cut.wait(20) and None)
+        return Said("a b c d", before=lambda number: is_cut.wait(60) and None)
 
     served.answer = answer
     gemini = Gemini(key=KEY, base_url=served.url)
@@ -337,6 +370,14 @@ def test_the_environment_names_the_key_and_the_server(served, monkeypatch):
 def test_without_a_key_there_is_one_line_that_says_how_to_get_one():
     with pytest.raises(SettingsError, match=r"set GEMINI_API_KEY \(get one at https://aistudio"):
         Gemini()
+
+
+def test_a_package_that_is_broken_lasts_and_says_what_to_do(monkeypatch):
+    gemini = Gemini(key=KEY)
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    with pytest.raises(CallError, match="pip install --upgrade google-genai") as raised:
+        gemini.ask(QUESTION, 20.0, quiet)
+    assert raised.value.lasting
 
 
 def test_offline_nothing_is_needed():
@@ -375,15 +416,36 @@ def test_vertex_without_credentials_lasts_and_says_what_to_run(monkeypatch, tmp_
     assert raised.value.lasting
 
 
-def _write_service_account(path: Path, token_uri: str) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+def _pem(private: rsa.RSAPrivateKey) -> bytes:
+    return private.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def _certified(folder: Path) -> ssl.SSLContext:
+    """TLS for 127.0.0.1, with a certificate that only this test trusts."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server of these tests")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), 1, now - day, now + day)
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (folder / "certificate.pem").write_bytes(pem)
+    (folder / "private.pem").write_bytes(_pem(private))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "private.pem")
+    return context
+
+
+def _write_service_account(path: Path, token_uri: str) -> None:
+    private = _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
     content = {
         "type": "service_account", "client_email": "me@my-project.example", "client_id": "1",
         "private_key": private.decode(), "private_key_id": "1", "token_uri": token_uri,

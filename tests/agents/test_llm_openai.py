@@ -52,7 +52,8 @@ def ask(server: GeminiServer, given: Any, request: Request = QUESTION, seconds: 
 def fails(server: GeminiServer, fault: Fault, seconds: float = 20.0) -> CallError:
     with pytest.raises(CallError) as raised:
         ask(server, fault, seconds=seconds)
-    assert server.count == 1
+    # With half a second to go, a slow machine may not come to ask at all.
+    assert server.count == 1 or (server.count == 0 and seconds < 1)
     assert "\n" not in str(raised.value)
     assert KEY not in "".join(traceback.format_exception(raised.value)) + repr(raised.value)
     return raised.value
@@ -160,7 +161,7 @@ def test_two_threads_that_are_refused_at_once_step_down_once(served):
 
     def answer(asked: Asked) -> Any:
         if "json_schema" in json.dumps(asked.body):
-            together.wait(20)
+            together.wait(60)
         return refusing("json_schema")(asked)
 
     served.answer = answer

@@ -173,6 +173,10 @@ class Calls:
                 reply = self.llm.ask(paid_for, seconds, self._watcher(asked))
                 reply = replace(reply, text=_sound(reply.text))
                 usage, status = reply.usage, "ok"
+                if reply.finish != "length" or hold.most is None:
+                    # Kept before it is told, so that a crash in between costs nothing twice. What
+                    # was cut for want of money is no reply to come back to.
+                    self.recording.keep(request, reply)
             except CallError as error:
                 fault, usage, status = error, error.usage, error.status
                 if status in ("timeout", "cut") and usage == Usage():
@@ -192,9 +196,6 @@ class Calls:
         if reply is None:
             assert fault is not None
             raise _Failed(fault, number)
-        if reply.finish != "length" or hold.most is None:
-            # What was cut for want of money is no reply to come back to.
-            self.recording.keep(request, reply)
         return reply, number
 
     def _hold(self, request: Request) -> Hold:

@@ -75,6 +75,15 @@ def connection_fault(error: BaseException, place: str) -> CallError | None:
     return None
 
 
+def broken_package(error: ImportError, package: str) -> CallError:
+    """The CallError for a package that is there and cannot be imported."""
+    return CallError(
+        f"cannot import {package} ({one_line(error, 100)}); pip install --upgrade {package}",
+        "package",
+        lasting=True,
+    )
+
+
 def nonsense(error: BaseException, place: str) -> CallError:
     """The CallError for a server that says what no such server says."""
     return CallError(

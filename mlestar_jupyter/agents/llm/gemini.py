@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlestar_jupyter.agents.llm.faults import (
+    broken_package,
     check_address,
     connection_fault,
     nonsense,
@@ -90,12 +91,24 @@ class Gemini:
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """One streamed request; see LLM."""
-        import google.genai  # noqa: F401 (before the seconds are counted: it takes one itself)
+        self._prepare(request.model)
 
         def call(line: Line) -> Reply:
             return _read(self._stream(request, seconds), line, request, self._place)
 
         return within(seconds, call, lambda error: self._explain(error, request.model), on_text)
+
+    def _prepare(self, model: str) -> None:
+        """Get ready before the seconds are counted: the import takes one itself."""
+        try:
+            import google.genai  # noqa: F401
+        except ImportError as error:
+            raise broken_package(error, "google-genai") from None
+        if self._key or self._project:  # without these it looks around in the network for them
+            try:
+                self._open()
+            except Exception as error:
+                raise self._explain(error, model) from None
 
     def _stream(self, request: Request, seconds: float) -> Iterator[Any]:
         chunks: Iterator[Any] = self._open().models.generate_content_stream(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from mlestar_jupyter.agents.llm.faults import (
     PASSING,
+    broken_package,
     check_address,
     connection_fault,
     nonsense,
@@ -85,7 +86,10 @@ class OpenAICompatible:
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """One streamed request; see LLM."""
-        import openai  # noqa: F401 (before the seconds are counted: it takes some itself)
+        try:
+            self._open()  # before the seconds are counted: it takes some itself
+        except ImportError as error:
+            raise broken_package(error, "openai") from None
 
         sent = self._parameters(request)
 
