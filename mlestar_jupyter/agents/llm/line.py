@@ -114,7 +114,8 @@ def within(
                 late = f"no whole reply within {seconds:.0f}s; give more with --call-time"
                 raise CallError(late, "timeout", again=True, usage=line.usage)
             line.wait(min(left, BEAT))
-            on_text(line.text)
+            if not given and not failed:  # a reply that is whole is paid for, and not thrown away
+                on_text(line.text)
     except BaseException:
         line.cut()
         raise

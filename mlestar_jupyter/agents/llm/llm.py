@@ -125,8 +125,8 @@ class LLM(Protocol):
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """Ask once, over one HTTP request, within ``seconds``. ``on_text`` is told what has been
-        written so far, when there is more and several times a second while there is nothing new;
-        what it raises ends the call and is passed on.
+        written so far, when there is more (not of the last words: those are the reply) and several
+        times a second while there is nothing new; what it raises ends the call and is passed on.
 
         Raises CallError when there was no reply.
         """
