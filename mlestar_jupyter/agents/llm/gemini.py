@@ -22,7 +22,8 @@ from mlestar_jupyter.agents.llm.faults import (
     one_line,
     place_of,
 )
-from mlestar_jupyter.agents.llm.gemini_faults import GET_A_KEY, refused
+from mlestar_jupyter.agents.llm.gemini_faults import GET_A_KEY as GET_A_KEY
+from mlestar_jupyter.agents.llm.gemini_faults import refused
 from mlestar_jupyter.agents.llm.keys import key_for, remember
 from mlestar_jupyter.agents.llm.line import Line, watch_request, within
 from mlestar_jupyter.agents.llm.llm import CallError, Finish, Page, Reply, Request, Usage
