@@ -173,9 +173,6 @@ class GoodModel:
         variants = [
             {"block": "features", "change": "the product of bmi and bp",
              "source": plain.replace("for table in (X, X_test):", "")},
-            {"block": "features", "change": "half of the columns",
-             "source": features.replace("for table", "X, X_test = X[columns], X_test[columns]\n"
-                                        "columns = columns[:5] + ['bmi', 'bp']\nfor table")},
             {"block": "model", "change": "the tuned model (a mean instead)",
              "source": "from sklearn.dummy import DummyRegressor\n"
                        f'models = {{"mean": DummyRegressor().fit(X, y)}}  # {len(model)}'},
