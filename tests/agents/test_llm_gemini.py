@@ -97,8 +97,44 @@ def test_all_that_a_request_asks_for_is_sent(served):
     )
     ask(served, "x", request)
     config = served.asked[0].body["generationConfig"]
-    assert config.pop("thinkingConfig") in ({"thinkingBudget": 512}, {"thinking_budget": 512})
+    assert list(config.pop("thinkingConfig").values()) == ["LOW"]
     assert config == {"temperature": 0.25, "seed": 5, "maxOutputTokens": 2048}
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "told"),
+    [
+        ("gemini-2.5-flash", 0, 0),
+        ("models/gemini-2.5-pro", 5000, 5000),
+        ("gemini-3.8-flash", 0, "LOW"),
+        ("gemini-3.8-flash", 8000, "MEDIUM"),
+        ("gemini-flash-latest", 20_000, "HIGH"),
+    ],
+)
+def test_thinking_is_told_in_tokens_or_by_a_level_as_the_model_knows_it(
+    served, model, tokens, told
+):
+    ask(served, "x", Request("r", model, "", "p", thinking=tokens))
+    assert list(served.asked[0].body["generationConfig"]["thinkingConfig"].values()) == [told]
+
+
+def test_what_a_model_refuses_is_left_out_from_then_on(served):
+    def answer(asked: Asked) -> Any:
+        for name in ("temperature", "seed"):
+            if name in asked.body.get("generationConfig", {}):
+                return Fault("status", 400, f"{name} is not supported by this model")
+        return "x"
+
+    served.answer = answer
+    gemini = Gemini(key=KEY, base_url=served.url)
+    request = Request("r", "m", "", "p", temperature=0.5, seed=1, most=500)
+    for name in ("temperature", "seed"):
+        with pytest.raises(CallError, match=f"{name} is left out") as raised:
+            gemini.ask(request, 20.0, quiet)
+        assert (raised.value.again, raised.value.after) == (True, 0.0)
+    for _ in range(2):
+        assert gemini.ask(request, 20.0, quiet).text == "x"
+    assert served.count == 4
 
 
 def test_a_schema_makes_the_answer_data(served):

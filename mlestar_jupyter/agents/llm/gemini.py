@@ -10,8 +10,10 @@ import importlib.util
 import logging
 import math
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from mlestar_jupyter.agents.llm.faults import (
@@ -35,6 +37,10 @@ _VERTEX_HOST = "https://aiplatform.googleapis.com"
 _VERSION = "v1beta"
 #: The API refuses a deadline that is shorter, in seconds.
 _LEAST_SERVER_TIMEOUT = 10
+#: What some models refuse (all of Gemini 3 are said to do without a temperature).
+_OPTIONAL = ("temperature", "seed", "thinking")
+#: Up to so many tokens of thinking are this level, where a model knows levels only.
+_LEVELS = ((2048, "LOW"), (12288, "MEDIUM"))
 _FINISHES: dict[str, Finish] = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
 _BLOCKED = frozenset(
     {
@@ -89,17 +95,20 @@ class Gemini:
             raise SettingsError("Gemini needs its package; pip install google-genai")
         self._lock = threading.Lock()
         self._client: Any = None
+        self._left_out: dict[str, set[str]] = {}
 
     def ask(self, request: Request, seconds: float, on_text: Callable[[str], None]) -> Reply:
         """One streamed request; see LLM."""
-        self._prepare(request.model)
+        self._prepare(request)
+        left_out: dict[str, Any] = dict.fromkeys(self._left_out.get(request.model, ()))
+        request = replace(request, **left_out)
 
         def call(line: Line) -> Reply:
             return _read(self._stream(request, seconds), line, request, self._place)
 
-        return within(seconds, call, lambda error: self._explain(error, request.model), on_text)
+        return within(seconds, call, lambda error: self._explain(error, request), on_text)
 
-    def _prepare(self, model: str) -> None:
+    def _prepare(self, request: Request) -> None:
         """Get ready before the seconds are counted: the import takes one itself."""
         try:
             import google.genai  # noqa: F401
@@ -109,7 +118,7 @@ class Gemini:
             try:
                 self._open()
             except Exception as error:
-                raise self._explain(error, model) from None
+                raise self._explain(error, request) from None
 
     def _stream(self, request: Request, seconds: float) -> Iterator[Any]:
         chunks: Iterator[Any] = self._open().models.generate_content_stream(
@@ -144,10 +153,11 @@ class Gemini:
             vertexai=True, project=self._project, location=self._location, http_options=options
         )
 
-    def _explain(self, error: Exception, model: str) -> CallError:
+    def _explain(self, error: Exception, request: Request) -> CallError:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if "APIError" in kinds:
-            return refused(error, model, self._place)
+            fault = refused(error, request.model, self._place)
+            return self._learn(fault, request) if fault.status == "400" else fault
         if "GoogleAuthError" in kinds and "TransportError" not in kinds:
             return CallError(
                 f"no valid credentials of Google Cloud ({one_line(error, 100)}); "
@@ -164,6 +174,17 @@ class Gemini:
                 lasting=True,
             )
         return connection_fault(error, self._place) or nonsense(error, self._place)
+
+    def _learn(self, fault: CallError, request: Request) -> CallError:
+        """Leave out, from now on, what the model refuses and does well without."""
+        if fault.lasting:
+            return fault
+        for name in _OPTIONAL:
+            if getattr(request, name) is not None and name in str(fault).lower():
+                with self._lock:
+                    self._left_out[request.model] = {name, *self._left_out.get(request.model, ())}
+                return CallError(f"{fault}; {name} is left out", "400", again=True, after=0.0)
+        return fault
 
 
 def uses_vertex() -> bool:
@@ -193,10 +214,21 @@ def _config(request: Request, seconds: float) -> Any:
     if request.search:
         fields["tools"] = [types.Tool(google_search=types.GoogleSearch())]
     if request.thinking is not None:
-        fields["thinking_config"] = types.ThinkingConfig(thinking_budget=request.thinking)
+        fields["thinking_config"] = types.ThinkingConfig(**_thinking(request))
     if "automatic_continuation" in types.GenerateContentConfig.model_fields:
         fields["automatic_continuation"] = False  # it would be a request that nobody counts
     return types.GenerateContentConfig(**fields)
+
+
+def _thinking(request: Request) -> dict[str, Any]:
+    """How much a model may think: models up to 2.5 are told a number of tokens, later ones a level.
+
+    Source: https://ai.google.dev/gemini-api/docs/thinking
+    """
+    tokens = request.thinking or 0
+    if re.search(r"gemini-[12]\b", request.model):
+        return {"thinking_budget": tokens}
+    return {"thinking_level": next((name for most, name in _LEVELS if tokens <= most), "HIGH")}
 
 
 def _read(chunks: Iterator[Any], line: Line, request: Request, place: str) -> Reply:
