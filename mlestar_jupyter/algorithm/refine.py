@@ -132,9 +132,10 @@ def _inner_loop(
     width = context.side_by_side(run.settings.solutions)
     while len(attempts) < steps:
         wanted = min(width, steps - len(attempts))
+        before = len(attempts)
         proposals = _proposals(context, incumbent, target, branch, attempts, wanted)
-        if not proposals:
-            break
+        if not proposals and len(attempts) == before:
+            break  # out of ideas; a plan that gave nothing was an attempt
         judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
         for plan, proposal in proposals.items():
             candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
