@@ -88,6 +88,8 @@ def search_more(context: Context, count: int) -> list[Candidate]:
     """Judge up to so many models that were not tried yet (section 3.1 once more)."""
     run, brief = context.run, context.brief()
     tried = {card["name"] for card in (*run.state.cards, *run.state.own_cards)}
+    wish = f"models of other kinds than these: {', '.join(sorted(tried))}"
+    brief = replace(brief, suggestions=(*brief.suggestions, wish))
     with _answering():
         cards = context.agents.retrieve(brief, len(tried) + count)
     new = [card for card in cards if card.name not in tried][:count]

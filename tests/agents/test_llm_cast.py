@@ -301,6 +301,16 @@ def test_an_ensemble_may_change_blocks_of_its_members_and_nothing_else(run, brie
     assert "no block s3_load" in stage.llm.asked[1].prompt
 
 
+def test_a_notebook_that_scores_itself_has_no_ensemble_but_prints(run, brief) -> None:
+    alone = replace(brief, task=replace(brief.task, kind="self-scored"))
+    printing = fenced(("model", "print(f'Final Validation Performance: {1.0}')"))
+    stage = Stage(run, WHOLE, printing)
+    stage.agents.initialize(alone, ModelCard("mean", ""))
+    assert "no block prints Final Validation Performance" in stage.llm.asked[1].prompt
+    assert "# What is to be written" not in stage.llm.asked[0].prompt
+    assert stage.agents.plan_ensemble(alone, [member("0001"), member("0002")], []) is None
+
+
 def test_the_debugger_may_search_and_changes_what_it_names(run, brief) -> None:
     failure = Failure("model", "KeyError", "'target'", "Traceback ...")
     stage = Stage(run, fenced(("model", MEDIAN)), "NONE")
@@ -392,6 +402,13 @@ def test_a_relay_hands_over_and_says_so_once(run, brief) -> None:
         assert relay.retrieve(brief, 2) == Playbook().retrieve(brief, 2)
         assert relay.finalize(brief, SOLUTION) == SOLUTION
     assert changes(run) == [{"from": "dry", "to": "playbook", "reason": "no network"}]
+
+
+def test_a_limit_that_is_reached_is_said_once_whatever_its_figures(run, brief) -> None:
+    for paid in ("$0.0113", "$0.0118"):
+        error = OutOfMeans(f"the limit of $0.012 is reached: {paid} is paid")
+        Relay(Dry(error), Playbook(), run, PlentyOfMeans()).retrieve(brief, 1)
+    assert len(changes(run)) == 1
 
 
 def test_a_relay_without_a_second_cast_says_why_the_search_ends(run, brief) -> None:

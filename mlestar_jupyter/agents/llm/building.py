@@ -44,7 +44,9 @@ def retrieve(asking: Asking, brief: Brief, count: int, catalogue: Agents | None)
 
 
 def _search(asking: Asking, brief: Brief, count: int) -> tuple[str, tuple[Page, ...]]:
-    prompt = render("retrieve", task=asking.about(brief), count=str(count))
+    prompt = render(
+        "retrieve", task=asking.about(brief), count=str(count), suggestions=work.suggestions(brief)
+    )
     try:
         return asking.ask_with_pages(brief, Question("retrieve", prompt, _notes, search=True))
     except ReplyError as error:  # the model still knows something by itself
@@ -64,6 +66,7 @@ def _cards(
         "retrieve_cards",
         task=asking.about(brief),
         count=str(count),
+        suggestions=work.suggestions(brief),
         notes=material("notes of the search", notes or "(nothing was found)", MOST_NOTES),
         pages=material("pages that were read, by number", listed or "(none)"),
     )
@@ -128,7 +131,9 @@ def merge(asking: Asking, brief: Brief, base: Solution, other: Solution) -> Solu
 def plan_ensemble(
     asking: Asking, brief: Brief, solutions: Sequence[Candidate], attempts: Sequence[Attempt]
 ) -> str | None:
-    """The next plan to combine; None when the model has none."""
+    """The next plan to combine; None when the model has none, or where nothing is predicted."""
+    if brief.task.is_self_scored:
+        return None
     prompt = render(
         "plan_ensemble",
         task=asking.about(brief),

@@ -6,7 +6,8 @@ is recorded and costs nothing, so a resumed run takes the same turns, and hands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mlestar_jupyter.candidate import Candidate, Failure, Finding
@@ -28,6 +29,11 @@ from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Solution
 
 T = TypeVar("T")
+
+
+def _gist(data: Mapping[str, str]) -> tuple[str, ...]:
+    """What was said of a change, without its figures: what was paid is told each time anew."""
+    return data["from"], data["to"], re.sub(r"\d[\d.]*", "", data["reason"])
 
 
 class Relay:
@@ -64,7 +70,7 @@ class Relay:
             to = "" if self._second is None else self._second.name
             data = {"from": self._first.name, "to": to, "reason": reason}
             said = [e.data for e in self._run.events if e.kind == "agents_changed"]
-            if not said or dict(said[-1]) != data:
+            if not said or _gist(said[-1]) != _gist(data):
                 self._run.emit("agents_changed", **data)
 
     def understands(self, brief: Brief, solution: Solution, words: str) -> str:

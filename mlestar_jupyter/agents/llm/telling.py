@@ -60,8 +60,8 @@ def tools(brief: Brief) -> str:
         [
             "# Time and tools",
             "",
-            f"- Aim at about {duration(QUICK * brief.seconds)} for one run of the notebook with its "
-            f"imports: what is quick lets more be tried. More than {duration(brief.seconds)} is "
+            f"- Aim at about {duration(QUICK * brief.seconds)} for one run, imports included: "
+            f"what is quick lets more be tried. More than {duration(brief.seconds)} is "
             f"too slow, and at twice that a run is ended and lost.",
             f"- Threads: {brief.threads}. GPU: {gpu}.",
             f"- Installed: {packages.installed()}. Of what is not listed here, only the standard "
