@@ -1,4 +1,4 @@
-"""The command line: ``mlestar run|resume|status|export|unseal|demo|doctor``."""
+"""The command line: ``mlestar run|resume|status|cost|export|unseal|demo|doctor``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,10 @@ def build_parser() -> Parser:
     status = commands.add_parser("status", help="where a run stands, and its best candidates")
     status.add_argument("folder", type=Path)
     status.set_defaults(command=_status)
+
+    cost = commands.add_parser("cost", help="where the time and the money of a run went")
+    cost.add_argument("folder", type=Path)
+    cost.set_defaults(command=_cost)
 
     export = commands.add_parser("export", help="a solution as notebook, script, report or folder")
     export.add_argument("folder", type=Path)
@@ -136,6 +140,14 @@ def _status(arguments: Any) -> int:
     from mlestar_jupyter.session import open_run
 
     return _results(open_run(arguments.folder))
+
+
+def _cost(arguments: Any) -> int:
+    from mlestar_jupyter import accounts
+    from mlestar_jupyter.session import open_run
+
+    print(accounts.text(open_run(arguments.folder)))
+    return 0
 
 
 def _export(arguments: Any) -> int:
@@ -242,7 +254,9 @@ class Progress:
         best = run.best
         bar.n = min(run.elapsed, self.total)
         known = "no score yet" if best is None else f"best {best.score}"
-        bar.set_postfix_str(f"{len(run.scored)} scored, {known}")
+        spent = run.state.spending
+        paid = "" if spent.is_none else f", {spent.money_words(run.settings.cost)}"
+        bar.set_postfix_str(f"{len(run.scored)} scored, {known}{paid}")
 
 
 def _print(line: str) -> None:

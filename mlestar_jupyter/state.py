@@ -12,6 +12,7 @@ from mlestar_jupyter.events import Event
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.spending import Spending
 
 
 @dataclass
@@ -33,6 +34,8 @@ class State:
     finished: dict[str, Any] | None = None
     unsealed: dict[str, Any] | None = None
     ended: str = ""
+    spending: Spending = field(default_factory=Spending)  # what language models have cost
+    changes: list[dict[str, Any]] = field(default_factory=list)  # of the cast, within the run
     # What the user has said (steering), and how far it was taken up.
     pins: list[dict[str, Any]] = field(default_factory=list)
     suggestions: list[dict[str, Any]] = field(default_factory=list)
@@ -120,6 +123,10 @@ class State:
                 self.finished = dict(data)
             case "unsealed":
                 self.unsealed = dict(data)
+            case "llm_called":
+                self.spending.add(data)
+            case "agents_changed":
+                self.changes.append(dict(data))
             case "run_finished":
                 self.ended = data["reason"]
                 self.paused, self.waiting = False, []

@@ -136,7 +136,7 @@ def _add_reading(verb: Any) -> None:
     diff.add_argument("other", nargs="?", help="the one it is compared with; its first parent")
     why = verb("why", "why a candidate is as it is, and what was tried and lost")
     why.add_argument("id", nargs="?", default="best", help="its id, or best")
-    verb("cost", "where the time went")
+    verb("cost", "where the time and the money went")
     runs = verb("runs", "the runs in a folder", of_run=False)
     runs.add_argument("folder", nargs="?", type=Path, help="mlestar_runs")
 
