@@ -92,6 +92,7 @@ class Work:
         with self._shown_lock:
             self._shown.append((live, contextvars.copy_context()))
             self.run.listeners.append(live.listen)
+            self.run.watchers.append(live.watch)
         self.refresh()
 
     def refresh(self, *, force: bool = False) -> None:

@@ -50,7 +50,9 @@ class Progress:
 
     ``stages`` are those at work now: branches may be in different ones. ``start`` and ``limit`` are
     when the work began and when its time is up, in seconds of the run's clock like ``elapsed``.
-    ``best`` is the best that was accepted, or the best score while none was.
+    ``best`` is the best that was accepted, or the best score while none was. ``agents`` is the cast
+    at work, ``spent`` what language models have cost in words ("" when none was asked), ``changed``
+    why the cast is another than at first.
     """
 
     name: str
@@ -72,6 +74,9 @@ class Progress:
     points: tuple[Point, ...]
     bests: tuple[BestPoint, ...]
     reports: tuple[Mapping[str, Any], ...]
+    agents: str = ""
+    spent: str = ""
+    changed: str = ""
 
     @property
     def left(self) -> float:
@@ -93,6 +98,8 @@ def progress(
         elapsed, is_paused, reports = run.elapsed, state.paused, tuple(state.waiting)
         incumbents, ended = dict(state.incumbents), state.ended
         best = candidates.get(state.best or "")
+        spending, changes = state.spending, list(state.changes)
+        spent = "" if spending.is_none else spending.words(run.settings.cost)
     judged = [candidates[e.data["id"]] for e in told if e.kind == "candidate_judged"]
     recent = list({c.id: c for c in reversed(judged)}.values())[:last]
     scored = [c for c in candidates.values() if c.is_scored]
@@ -124,6 +131,11 @@ def progress(
         points=_points(told),
         bests=_bests(told, candidates),
         reports=reports,
+        agents=str(changes[-1]["to"]) if changes else run.settings.agents,
+        spent=spent,
+        changed=f"{changes[-1]['to']} goes on for {changes[-1]['from']}: {changes[-1]['reason']}"
+        if changes
+        else "",
     )
 
 
