@@ -1,8 +1,7 @@
 """The channel to a front end: two comms, one for what happens and one for what is asked.
 
-``mlestar`` is opened by the kernel and only ever sent on. ``mlestar.control`` is opened by the
-front end, over a subshell of its own, and only ever answered on. On one comm for both, a kernel
-that sends from a cell would hear an answer only when that cell has ended.
+``mlestar`` is opened by the kernel and only sent on; ``mlestar.control`` by the front end, over a
+subshell of its own, and only answered on: docs/protocol.md says why.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from mlestar_jupyter.jupyter import kernel, messages
 from mlestar_jupyter.jupyter.requests import Requests, is_at_work
 from mlestar_jupyter.notebook.cells import id_prefix
 from mlestar_jupyter.notebook.telling import told_by
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 
 EVENTS, CONTROL = "mlestar", "mlestar.control"
 #: Replies that are kept, so that a request which is sent again is not done again.
@@ -37,6 +36,10 @@ class Attached:
     run: Run
     anchor: str | None
     listen: Callable[[Event], None]
+    watch: Callable[[Writing], None]
+
+
+Waiting = tuple[Attached, Event | Writing] | threading.Event
 
 
 class Channel:
@@ -60,9 +63,8 @@ class Channel:
         self._replies: dict[str, messages.Message] = {}
         self._events: Any = None  # the comm that the kernel sends on
         self._is_refused = False  # nobody was there when it was opened
-        self._waiting: queue.SimpleQueue[tuple[Attached, Event] | threading.Event] = (
-            queue.SimpleQueue()
-        )
+        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._written: dict[tuple[str, str, int], Writing] = {}
         self._sender: threading.Thread | None = None
         self._requests = Requests(self._attached_runs, self._command, kernel.namespace, defaults)
         if kernel.kernel() is not None:
@@ -87,14 +89,16 @@ class Channel:
             name = name_of(run.folder) if before is None else before.name
             # Work that was asked for from the sidebar has no cell: that of the run stays.
             anchor = anchor or kernel.cell_id() or (None if before is None else before.anchor)
-            entry = Attached(name, run, anchor, lambda _: None)
+            entry = Attached(name, run, anchor, lambda _: None, lambda _: None)
             entry.listen = lambda event: self._heard(entry, event)
+            entry.watch = lambda writing: self._saw(entry, writing)
             self._attached[run.folder] = entry
         with run.lock:
             # What was said while the run was opened again; other runs are asked for as a whole.
             for event in [] if before is None else run.events[len(before.run.events) :]:
                 self._heard(entry, event)
             run.listeners.append(entry.listen)
+            run.watchers.append(entry.watch)
         with contextlib.suppress(Exception):
             # Front ends name the cell that they execute. Where nobody does (papermill, nbconvert)
             # nobody would answer, and some complain of a comm that they do not know.
@@ -111,6 +115,7 @@ class Channel:
             entry = self._attached.pop(run.folder, None)
         if entry is not None and entry.listen in entry.run.listeners:
             entry.run.listeners.remove(entry.listen)
+            entry.run.watchers.remove(entry.watch)
         return entry
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -129,6 +134,15 @@ class Channel:
         if self._front_ends:
             self._waiting.put((entry, event))
 
+    def _saw(self, entry: Attached, writing: Writing) -> None:
+        # Words come in faster than they can be shown: only the latest of an agent wait here.
+        who = (entry.name, writing.role, writing.branch)
+        with self._lock:
+            if self._front_ends and who not in self._written:
+                self._waiting.put((entry, writing))
+            if self._front_ends:
+                self._written[who] = writing
+
     def _start_sender(self) -> None:
         with self._lock:
             if self._sender is None:
@@ -146,6 +160,12 @@ class Channel:
                 item.set()
                 continue
             entry, event = item
+            if isinstance(event, Writing):
+                with self._lock:
+                    event = self._written.pop((entry.name, event.role, event.branch), event)
+                with contextlib.suppress(Exception):
+                    self._send(messages.writing(entry.name, event))
+                continue
             changed[entry.name] = entry
             # A run that was moved or damaged meanwhile has cells that cannot be made.
             with contextlib.suppress(Exception):
