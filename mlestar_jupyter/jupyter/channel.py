@@ -138,9 +138,9 @@ class Channel:
         # Words come in faster than they can be shown: only the latest of an agent wait here.
         who = (entry.name, writing.role, writing.branch)
         with self._lock:
-            if self._front_ends and who not in self._written:
-                self._waiting.put((entry, writing))
             if self._front_ends:
+                if who not in self._written:
+                    self._waiting.put((entry, writing))
                 self._written[who] = writing
 
     def _start_sender(self) -> None:
@@ -161,9 +161,8 @@ class Channel:
                 continue
             entry, event = item
             if isinstance(event, Writing):
-                with self._lock:
+                with self._lock, contextlib.suppress(Exception):
                     event = self._written.pop((entry.name, event.role, event.branch), event)
-                with contextlib.suppress(Exception):
                     self._send(messages.writing(entry.name, event))
                 continue
             changed[entry.name] = entry

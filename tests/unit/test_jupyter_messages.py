@@ -168,6 +168,8 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return f"the next target block is {block}"
 
     verbs = {"pin": pin, "pause": lambda folder: None, "status": lambda folder: {}}
+    # The thread that sends looks at the clock, which ticks at each look: nothing is sent here.
+    monkeypatch.setattr(Channel, "_start_sender", lambda self: None)
     channel = Channel(verbs, lambda: {"agents": "playbook", "jobs": 2, "time": "10m"})
     channel.attach(run, anchor="the-cell-of-the-magic")
     comm = Comm()
