@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mlestar_jupyter import report
 from mlestar_jupyter.notebook.markdown import one_line
 from mlestar_jupyter.reading import ROLE_WORDS, Calls, Cost, cost
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.settings import format_seconds
-from mlestar_jupyter.spending import Spending, counted
+from mlestar_jupyter.spending import Spending, change_words, counted
 
 #: So many candidates are listed with what they cost.
 DEAREST = 5
@@ -88,8 +87,3 @@ def cells(spent: Spending) -> list[str]:
         spent.prompt, spent.cached, spent.output, spent.thoughts,
     )  # fmt: skip
     return [*(f"{number:,}" for number in numbers), spent.money_words()]
-
-
-def change_words(change: Mapping[str, Any]) -> str:
-    """``gemini to playbook: no money is left``."""
-    return f"{change.get('from', '?')} to {change.get('to', '?')}: {change.get('reason', '')}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from mlestar_jupyter.errors import SettingsError
+from mlestar_jupyter.run import RUNS
 from mlestar_jupyter.settings import AGENTS, Settings, parse_seconds
 from mlestar_jupyter.task import Overrides
 
@@ -177,7 +177,9 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
     if values.get("price"):
         changes["prices"] = {**defaults.prices, **dict(values["price"])}
     if values.get("replay") is not None:
-        changes["replay"] = str(_replayed(values["replay"]))
+        from mlestar_jupyter.agents.llm.recording import find_replay
+
+        changes["replay"] = str(find_replay(values["replay"], RUNS))
     changes.update(_models(values.get("models_named") or (), defaults))
     settings = defaults.replace(**changes)
     named = {"models_named": "--model", "endpoint": "--endpoint", "replay": "--replay"}
@@ -203,16 +205,3 @@ def _models(named: Sequence[str], defaults: Settings) -> dict[str, Any]:
     if roles != defaults.role_models:
         changes["role_models"] = roles
     return changes
-
-
-def _replayed(text: str) -> Path:
-    """The run folder whose recorded replies are to be used."""
-    folder = Path(text).expanduser().resolve()
-    if not (folder / "journal.jsonl").is_file():
-        raise SettingsError(f"--replay: {text} is no run folder; name one that has a journal.jsonl")
-    if not any((folder / "replies").glob("*.json")):
-        raise SettingsError(
-            f"--replay: no replies are recorded in {text}; "
-            f"name a run that language models took part in"
-        )
-    return folder

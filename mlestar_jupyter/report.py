@@ -12,7 +12,7 @@ from mlestar_jupyter.events import Event
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score, format_number
 from mlestar_jupyter.settings import Settings, format_seconds
-from mlestar_jupyter.spending import dollars
+from mlestar_jupyter.spending import change_words, dollars
 
 _STAGES = {
     "initialize": "searching for models, one solution for each",
@@ -89,8 +89,7 @@ def event_line(run: Run, event: Event) -> str | None:
         case "finished_notebook_written":
             return f"{at}finished notebook: {data['verdict']} ({data['detail']})"
         case "agents_changed":
-            gone, come, reason = (data.get(key, "") for key in ("from", "to", "reason"))
-            return f"{at}agents: {come} goes on for {gone}: {reason}"
+            return f"{at}agents: {change_words(data)}"
         case "note":
             return f"{at}note: {data['text']}"
         case _:
@@ -172,10 +171,9 @@ def agents_line(run: Run) -> str | None:
     state = run.state
     if state.spending.is_none and run.settings.agents == "playbook":
         return None
-    now = state.changes[-1]["to"] if state.changes else run.settings.agents
     spent = "nothing was asked yet" if state.spending.is_none else ""
-    line = f"{now}: {spent or state.spending.words(run.settings.cost)}"
-    return line if not state.changes else f"{line} (at first {state.changes[0]['from']})"
+    line = f"{state.agents}: {spent or state.spending.words(run.settings.cost)}"
+    return line if state.cast is None else f"{line} (at first {run.settings.agents})"
 
 
 def delivered(run: Run) -> str:

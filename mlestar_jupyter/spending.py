@@ -89,6 +89,13 @@ class Spending:
         return f"{calls}, {counted(self.tokens, 'token')}, {self.money_words(limit)}"
 
 
+def change_words(change: Mapping[str, Any]) -> str:
+    """A change of the cast: ``playbook goes on for gemini: no money is left``."""
+    gone, come = change.get("from", ""), change.get("to", "")
+    who = f"{come} goes on for {gone}" if come else f"{gone} cannot go on"
+    return f"{who}: {change.get('reason', '')}"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """``1 call``, ``1,200 calls``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -36,6 +36,8 @@ class State:
     ended: str = ""
     spending: Spending = field(default_factory=Spending)  # what language models have cost
     changes: list[dict[str, Any]] = field(default_factory=list)  # of the cast, within the run
+    cast: str | None = None  # that went on for the one of the settings; "": none did
+    is_cast_of_before: bool = False  # it changed in an earlier session
     # What the user has said (steering), and how far it was taken up.
     pins: list[dict[str, Any]] = field(default_factory=list)
     suggestions: list[dict[str, Any]] = field(default_factory=list)
@@ -45,6 +47,11 @@ class State:
     paused: bool = False
     rejected: set[str] = field(default_factory=set)  # undone by the user, never to come back
     accepted: list[tuple[int, str, bool]] = field(default_factory=list)  # branch, id, is best
+
+    @property
+    def agents(self) -> str:
+        """The cast at work now, in words."""
+        return self.settings.agents if self.cast is None else self.cast or "nobody"
 
     @property
     def pinned(self) -> str | None:
@@ -97,6 +104,7 @@ class State:
                 self.settings = Settings.from_json(data["settings"])
             case "session_started":
                 self.ended, self.paused, self.waiting = "", False, []
+                self.is_cast_of_before = self.cast is not None
             case "stage_started":
                 self.stage = data["stage"]
             case "cards_retrieved":
@@ -125,8 +133,12 @@ class State:
                 self.unsealed = dict(data)
             case "llm_called":
                 self.spending.add(data)
+                # Each session tries the first cast again: here it answers.
+                if self.is_cast_of_before and data["status"] == "ok" and not data["replayed"]:
+                    self.cast, self.is_cast_of_before = None, False
             case "agents_changed":
                 self.changes.append(dict(data))
+                self.cast, self.is_cast_of_before = str(data["to"]), False
             case "run_finished":
                 self.ended = data["reason"]
                 self.paused, self.waiting = False, []

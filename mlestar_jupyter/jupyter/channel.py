@@ -130,7 +130,7 @@ class Channel:
     # drawing bars must not hold up a run.
 
     def _heard(self, entry: Attached, event: Event) -> None:
-        # Called under the run's lock: nothing here may wait.
+        # Called under the run's lock: nothing may wait.
         if self._front_ends:
             self._waiting.put((entry, event))
 

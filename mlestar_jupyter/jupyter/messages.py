@@ -73,7 +73,7 @@ def status(run: str, state: State, seq: int, *, elapsed: float, is_at_work: bool
         "best": None if best is None else _summary(best),
         "counts": _counts(state),
         "pinned": state.pinned, "waiting": plain(state.waiting),
-        "agents": state.changes[-1]["to"] if state.changes else state.settings.agents,
+        "agents": state.agents,
         "spent": _spent(state),
     }  # fmt: skip
 

@@ -148,11 +148,14 @@ def _became(answered: Event, proposed: Sequence[Event]) -> str:
     plan, block = str(answered.data.get("plan") or ""), answered.data.get("block")
     if not plan:
         return ""
+    # Ensembles belong to no branch, and those who make them are asked in the first one.
+    is_ensemble = answered.data.get("role") in ("plan_ensemble", "ensemble")
+    branch = -1 if is_ensemble else answered.data.get("branch")
     same = [
         e
         for e in proposed
-        if e.data["branch"] == answered.data.get("branch")
-        and (block is None or block == "" or e.data["block"] == block)
+        if e.data["branch"] == branch
+        and (not block or e.data["block"] in (None, block))
         and (e.data["plan"] == plan or e.data["plan"].startswith(f"{plan}: "))
     ]
     later = next((e for e in same if e.seq > answered.seq), None)

@@ -10,6 +10,7 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.reading.decisions import branch_words
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.spending import change_words
 
 #: The stages of a run in their order; a user's own cells ("adopt") may come at any time.
 STAGES = ("initialize", "merge", "check", "refine", "ensemble", "finalize")
@@ -98,7 +99,8 @@ def progress(
         elapsed, is_paused, reports = run.elapsed, state.paused, tuple(state.waiting)
         incumbents, ended = dict(state.incumbents), state.ended
         best = candidates.get(state.best or "")
-        spending, changes = state.spending, list(state.changes)
+        spending, agents = state.spending, state.agents
+        changed = "" if state.cast is None else change_words(state.changes[-1])
         spent = "" if spending.is_none else spending.words(run.settings.cost)
     judged = [candidates[e.data["id"]] for e in told if e.kind == "candidate_judged"]
     recent = list({c.id: c for c in reversed(judged)}.values())[:last]
@@ -131,11 +133,9 @@ def progress(
         points=_points(told),
         bests=_bests(told, candidates),
         reports=reports,
-        agents=str(changes[-1]["to"]) if changes else run.settings.agents,
+        agents=agents,
         spent=spent,
-        changed=f"{changes[-1]['to']} goes on for {changes[-1]['from']}: {changes[-1]['reason']}"
-        if changes
-        else "",
+        changed=changed,
     )
 
 

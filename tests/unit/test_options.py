@@ -89,16 +89,20 @@ def test_what_the_playbook_cannot_use_is_refused(words: str) -> None:
     read("--cost", "2")  # it pays nothing, so it keeps to any limit
 
 
-def test_a_replay_needs_a_run_with_recorded_replies(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="is no run folder; name one that has a journal"):
-        read("--agents", "gemini", "--replay", str(tmp_path))
-    (tmp_path / "journal.jsonl").touch()
-    with pytest.raises(SettingsError, match="no replies are recorded in"):
-        read("--agents", "gemini", "--replay", str(tmp_path))
-    (tmp_path / "replies").mkdir()
-    (tmp_path / "replies" / "a.json").touch()
-    settings = read("--agents", "gemini", "--replay", str(tmp_path))
-    assert settings.replay == str(tmp_path.resolve())
+def test_a_replay_needs_a_run_with_recorded_replies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mlestar_runs" / "trial"
+    folder.mkdir(parents=True)
+    with pytest.raises(SettingsError, match="no run in 'trial' to replay"):
+        read("--agents", "gemini", "--replay", "trial")
+    (folder / "journal.jsonl").touch()
+    with pytest.raises(SettingsError, match="has no recorded replies"):
+        read("--agents", "gemini", "--replay", "trial")
+    (folder / "replies").mkdir()
+    for named in ("trial", "mlestar_runs/trial", str(folder)):
+        assert read("--agents", "gemini", "--replay", named).replay == str(folder.resolve())
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_the_cost_view_has_tables_by_role_model_and_candidate(run: Run) -> None:
 def test_the_cost_view_names_the_change_of_the_cast_and_escapes_its_reason(run: Run) -> None:
     run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": "<b>no quota</b>"})
     view = views.CostView(run)
-    assert "gemini to playbook: <b>no quota</b>" in view.text
+    assert "playbook goes on for gemini: <b>no quota</b>" in view.text
     assert "<b>" not in view.markup
 
 
@@ -147,6 +147,28 @@ def test_status_says_what_was_paid_and_which_cast_is_at_work(run: Run) -> None:
     line = report.event_line(run, changed)
     assert line is not None
     assert line.endswith("agents: playbook goes on for gemini: gone")
+
+
+def test_a_session_in_which_the_first_cast_answers_again_says_so(run: Run) -> None:
+    change = {"from": "gemini", "to": "playbook", "reason": "no network"}
+    run.emit("agents_changed", **change)
+    call(run, 1, "plan")  # it was in flight
+    assert run.state.agents == "playbook"
+    run.emit("session_started")
+    call(run, 2, "plan", replayed=True, cost=0.0)
+    call(run, 3, "plan", status="unreachable")
+    assert run.state.agents == "playbook"
+    call(run, 4, "plan")
+    assert run.state.agents == "gemini"
+    run.emit("agents_changed", **{**change, "to": ""})
+    assert "nobody: 3 calls" in report.status(run)
+    assert "gemini cannot go on: no network" in accounts.text(run)
+
+
+def test_an_answer_that_became_an_ensemble_is_found_by_its_plan(run: Run) -> None:
+    call(run, 1, "ensemble")
+    answer(run, "ensemble", [1], branch=0, plan="average", block="combine")
+    assert [name for name, _ in reading.calls(run).candidates] == ["0007"]
 
 
 def test_a_run_of_the_playbook_says_nothing_of_money(
