@@ -107,6 +107,11 @@ def _run(arguments: Any) -> int:
         out=arguments.out,
     )
     task, frames, folder = given.understand()
+    if values["dry_run"]:
+        from mlestar_jupyter import accounts, report
+
+        print(f"{report.pairs(task.describe())}\n\n{accounts.expected(task, settings)}")
+        return 0
     progress = Progress(settings.seconds)
     with Session.start(task, settings, folder, began=_BEGAN, frames=frames) as session:
         progress.follow(session)

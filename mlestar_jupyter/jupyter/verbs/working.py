@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mlestar_jupyter import report
+from mlestar_jupyter import accounts, report
 from mlestar_jupyter.api import Given, new_folder
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.checks.data_usage import find_unused
@@ -39,6 +39,8 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         start = cells_above(own.split(","), workspace.namespace.get("In", []))
         settings = settings.replace(start=None)
     task, kept, folder = _given(workspace, values, body).understand()
+    if values["dry_run"]:
+        return views.TextView(accounts.expected(task, settings))
     session = Session.start(task, settings, folder, began=began, frames=kept, start=start)
     intro = views.pairs_view(report.understood(session.run))
     workspace.begin(session, "solve", Session.solve, background=background, intro=intro, cell=cell)
