@@ -33,7 +33,7 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
     beside = f", beside {ablations} ablations (next section)" if ablations else ""
     words = (
         f"Candidates: {len(tried)} in {format_seconds(run.state.elapsed)}, proposed by the "
-        f"{escape(run.settings.agents)} agents; {scored} of them have a score{beside}. "
+        f"{_proposers(run)} agents; {scored} of them have a score{beside}. "
         "✔ marks those that became the incumbent of their branch, **bold** is the winner."
     )
     shown = _candidate_table(run, tried, winner)
@@ -52,6 +52,12 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
         text = f"### The models that were retrieved\n\n{cards_words(run.state.cards)}"
         cells.append(part_cell(text, "cards"))
     return cells
+
+
+def _proposers(run: Run) -> str:
+    """The casts that took part."""
+    casts = [run.settings.agents, *(change["to"] for change in run.state.changes)]
+    return " and ".join(escape(cast) for cast in dict.fromkeys(casts) if cast)
 
 
 def matters_cells(run: Run) -> list[NotebookNode]:

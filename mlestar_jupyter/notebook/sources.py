@@ -10,24 +10,43 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 
-from mlestar_jupyter.notebook.markdown import code, escape, link, table
+from mlestar_jupyter.notebook.cells import card_links
+from mlestar_jupyter.notebook.markdown import code, escape, table
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.spending import change_words
 
 
 def sources_words(run: Run, solution: Solution) -> str:
     """The section on sources and licences, as Markdown."""
     parts = ["## Sources and licences"]
-    cards = [card for card in run.state.cards if card.get("source")]
+    cards = [card for card in run.state.cards if card.get("source") or card.get("pages")]
     if cards:
-        lines = [f"- {escape(card['name'])}: {link(str(card['source']))}" for card in cards]
+        lines = [f"- {escape(card['name'])}: {card_links(card)}" for card in cards]
         parts.append("Models were taken from these sources:\n\n" + "\n".join(lines))
+    if not run.state.spending.is_none:
+        parts.append(agents_words(run))
     python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     packages = table(["package", ">version", "licence"], package_rows(solution))
     parts.append(f"The solution was written with {python} and these packages:\n\n{packages}")
     files = table(["file", "SHA-256"], fingerprint_rows(run))
     parts.append(f"It was found on these files:\n\n{files}")
     return "\n\n".join(parts)
+
+
+def agents_words(run: Run) -> str:
+    """Which language models wrote, and what that has cost, as Markdown."""
+    spending, settings = run.state.spending, run.settings
+    models = ", ".join(code(model) for model in spending.models)
+    words = [f"Language models proposed solutions ({escape(settings.agents)}: {models})"]
+    if spending.calls:
+        prices = "" if spending.unpriced else ", by the prices that were set then"
+        words.append(f"{escape(spending.words(settings.cost))}{prices}")
+    else:
+        words.append(escape(spending.words()))
+    lines = [": ".join(words) + "."]
+    lines += [f"- {escape(change_words(change), 500)}" for change in run.state.changes]
+    return "\n".join([lines[0], *([""] if lines[1:] else []), *lines[1:]])
 
 
 def package_rows(solution: Solution) -> list[list[str]]:
