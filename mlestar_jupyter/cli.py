@@ -1,4 +1,4 @@
-"""The command line: ``mlestar run|resume|status|cost|export|unseal|demo|doctor``."""
+"""The command line: ``mlestar run|resume|status|cost|export|unseal|demo|key|doctor``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mlestar_jupyter.options import (  # noqa: E402
     Parser,
     add_settings_options,
     add_task_options,
+    dollars,
     seconds,
     to_overrides,
     to_settings,
@@ -61,6 +62,7 @@ def build_parser() -> Parser:
     resume = commands.add_parser("resume", help="go on with a run that was cut off or stopped")
     resume.add_argument("folder", type=Path)
     resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
+    resume.add_argument("--cost", type=dollars, metavar="DOLLARS", help="and of what it pays")
     resume.set_defaults(command=_resume)
 
     status = commands.add_parser("status", help="where a run stands, and its best candidates")
@@ -88,6 +90,11 @@ def build_parser() -> Parser:
     demo.add_argument("--out", type=Path, default=Path("mlestar_demo"), metavar="DIR")
     demo.add_argument("--time", type=seconds, default=60.0, metavar="TIME")
     demo.set_defaults(command=_demo)
+
+    key = commands.add_parser("key", help="keep a key in your keyring, or forget it")
+    key.add_argument("what", choices=["set", "forget"])
+    key.add_argument("provider", choices=["gemini", "openai"], nargs="?", default="gemini")
+    key.set_defaults(command=_key)
 
     doctor = commands.add_parser("doctor", help="what works on this machine")
     doctor.set_defaults(command=_doctor)
@@ -123,11 +130,12 @@ def _resume(arguments: Any) -> int:
     from mlestar_jupyter.session import Session, open_run
 
     run = open_run(arguments.folder)
-    if run.state.ended == "finished" and arguments.time is None:
+    limits = {"seconds": arguments.time, "cost": arguments.cost}
+    if run.state.ended == "finished" and not any(limits.values()):
         print("this run is finished; give it more time with --time to search on")
         print(f"{report.status(run)}\n{report.delivered(run)}")
         return 0
-    with Session.resume(arguments.folder, seconds=arguments.time) as session:
+    with Session.resume(arguments.folder, **limits) as session:
         Progress(session.run.settings.seconds).follow(session)
     return _results(session.run)
 
@@ -203,6 +211,22 @@ def _demo(arguments: Any) -> int:
     print(f"the demo's task lies in {task}")
     out = new_folder("run", arguments.out)
     return main(["run", str(task), "--out", str(out), "--time", f"{arguments.time}s"])
+
+
+def _key(arguments: Any) -> int:
+    from getpass import getpass
+
+    from mlestar_jupyter.agents.llm.keys import forget_key, keep_key
+
+    provider = arguments.provider
+    if arguments.what == "forget":
+        was_there = forget_key(provider)
+        print(f"the key for {provider} is forgotten" if was_there else "there was no key to forget")
+        return 0
+    # Asked for and not an argument: those stand in the shell's history and in lists of processes.
+    keep_key(provider, getpass(f"key for {provider} (it is not shown): "))
+    print(f"kept in your keyring; use it with --agents {provider}")
+    return 0
 
 
 def _doctor(_: Any) -> int:

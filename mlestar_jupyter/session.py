@@ -121,6 +121,7 @@ class Session:
         folder: Path,
         *,
         seconds: float | None = None,
+        cost: float | None = None,
         listeners: tuple[Listener, ...] = (),
         agents: Agents | None = None,
         executor: Executor | None = None,
@@ -128,13 +129,15 @@ class Session:
     ) -> Session:
         """Go on with the run in ``folder``. What was judged before is not run again.
 
-        ``seconds`` is a new limit for the whole run, counted from its beginning. ``functions``
-        has the user's own metric, by its name, if the run is judged by one.
+        ``seconds`` and ``cost`` (in dollars) are new limits for the whole run, counted from its
+        beginning. ``functions`` has the user's own metric, by its name, if it is judged by one.
         """
         run = open_run(folder, write=True, functions=functions)
         try:
-            if seconds is not None:
-                changed = run.settings.replace(seconds=seconds)
+            limits = {"seconds": seconds, "cost": cost}
+            new = {name: limit for name, limit in limits.items() if limit is not None}
+            if new:
+                changed = run.settings.replace(**new)
                 run.emit("settings_changed", settings=changed.to_json())
             run.listeners.extend(listeners)
             return cls(run, agents=agents, executor=executor)

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.errors import SettingsError
-from mlestar_jupyter.options import Parser, add_settings_options, add_task_options, seconds
+from mlestar_jupyter.options import (
+    Parser,
+    add_settings_options,
+    add_task_options,
+    dollars,
+    seconds,
+)
 
 #: Verbs that take a cell's text: ``%%mlestar adopt`` and so on. No run can have these names.
 CELL_VERBS = ("adopt", "suggest", "card", "task")
@@ -122,6 +128,7 @@ def _add_steering(verb: Any) -> None:
     verb("pause", "begin nothing more; the clock stands")
     resume = verb("resume", "go on: after a pause, with the next step, or after a stop")
     resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
+    resume.add_argument("--cost", type=dollars, metavar="DOLLARS", help="and of what it pays")
     _add_background(resume)
     verb("stop", "end what is under way; the run can be resumed")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from mlestar_jupyter.agents.llm.gemini import uses_vertex
 from mlestar_jupyter.agents.llm.keys import VARIABLES
 from mlestar_jupyter.settings import AGENTS
 
@@ -35,8 +36,7 @@ def choices() -> list[dict[str, Any]]:
 
 def _has_key(provider: str) -> bool:
     if provider == "gemini":
-        is_vertex = os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true")
-        return is_vertex or any(os.environ.get(name) for name in VARIABLES["gemini"])
+        return uses_vertex() or any(os.environ.get(name) for name in VARIABLES["gemini"])
     if provider == "openai":
         return any(os.environ.get(name) for name in (*VARIABLES["openai"], "OPENAI_BASE_URL"))
     return True

@@ -32,6 +32,7 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         return _standing(workspace, {"run": known.folder}, background=background)
     if values["resume"]:
         told = {"run": values["out"], "time": values["time"], "background": background}
+        told["cost"] = values["cost"]
         return resume(workspace, told)
     settings = to_settings(values, workspace.config.settings())
     own, start = values["start"], None
@@ -62,16 +63,19 @@ def resume(workspace: Workspace, values: Values) -> Any:
     folder = workspace.current(values)
     told = {"run": folder}
     live = workspace.live(told)
+    cost = values.get("cost")
     if live is not None:
+        if cost is not None:
+            raise SettingsError("the run is at work; stop it, then give it more with --cost")
         if values["time"] is not None:
             live.session.change_limit(values["time"])
         live.session.resume_work()
         workspace.attach(live, background=background)
         return _standing(workspace, told, background=background)
     run = workspace.run(told)
-    if run.state.ended == "finished" and values["time"] is None:
+    if run.state.ended == "finished" and values["time"] is None and cost is None:
         raise SettingsError("this run is finished; give it more time: %mlestar resume --time 20m")
-    session = workspace.resume(told, seconds=values["time"])
+    session = workspace.resume(told, seconds=values["time"], cost=cost)
     workspace.begin(session, "solve", Session.solve, background=background)
     return _standing(workspace, told, background=background)
 
