@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 from mlestar_jupyter.errors import SettingsError
 from mlestar_jupyter.interfaces import Agents, Means
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.settings import Settings
+from mlestar_jupyter.settings import AGENTS, ROLES, Settings
 
 if TYPE_CHECKING:
     from mlestar_jupyter.agents.llm.llm import LLM
 
-#: The casts by name. Those that end in ``-only`` never hand over to the playbook.
 PLAYBOOK = "playbook"
-MODELS = ("gemini", "gemini-only", "openai", "openai-only")
-NAMES = (PLAYBOOK, *MODELS)
-#: The roles, each of which may have a model of its own (``settings.role_models``).
-ROLES = (
-    "retrieve", "initialize", "merge", "ablate", "summarize", "extract", "plan", "code",
-    "plan_ensemble", "ensemble", "debug", "check_leakage", "check_data_usage", "finalize",
-)  # fmt: skip
 
 
 def check_agents(settings: Settings) -> None:
@@ -31,9 +23,6 @@ def check_agents(settings: Settings) -> None:
     if settings.agents == PLAYBOOK:
         return
     llm = _open(settings)
-    unknown = sorted(set(settings.role_models) - set(ROLES))
-    if unknown:
-        raise SettingsError(f"no role is named {unknown[0]!r}; the roles are {', '.join(ROLES)}")
     from mlestar_jupyter.agents.llm.calls import model_for
     from mlestar_jupyter.agents.llm.money import Money
 
@@ -65,8 +54,8 @@ def make_agents(settings: Settings, run: Run, means: Means) -> Agents:
 
 
 def _open(settings: Settings) -> LLM:
-    if settings.agents not in NAMES:
-        raise SettingsError(f"unknown agents {settings.agents!r}; known are: {', '.join(NAMES)}")
+    if settings.agents not in AGENTS:
+        raise SettingsError(f"unknown agents {settings.agents!r}; known are: {', '.join(AGENTS)}")
     from mlestar_jupyter.agents.llm.doors import open_llm
 
     return open_llm(settings)

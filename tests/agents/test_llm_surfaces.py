@@ -123,6 +123,32 @@ def test_money_that_is_no_limit_leaves_the_run_as_it_was(
     assert not is_locked(tmp_path / "run" / "journal.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--agents", "gemini"], "set GEMINI_API_KEY (get one at https://aistudio.google.com"),
+        (["--agents", "gemini-only"], "keep one with `mlestar key set gemini`"),
+        (["--agents", "openai"], "or name another server with --endpoint URL"),
+        (["--agents", "openai", "--endpoint", "http://localhost:1/v1"], "--model NAME"),
+    ],
+)
+def test_a_run_without_a_key_says_where_one_comes_from_and_leaves_nothing_behind(
+    build: Callable[..., Path],
+    diabetes: Frames,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+) -> None:
+    folder = build(*diabetes)
+    assert main(["run", str(folder), "--out", str(tmp_path / "run"), *words]) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+    assert "--model" in said or "--agents playbook needs none" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_form_offers_the_casts_and_says_which_cost_and_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -89,7 +89,8 @@ class Gemini:
             remember(self._key)
         elif not self._vertex and not offline:
             raise SettingsError(
-                f"no key for Gemini; set GEMINI_API_KEY ({GET_A_KEY}) or keep one in the keyring"
+                f"no key for Gemini; set GEMINI_API_KEY ({GET_A_KEY}), or keep one with "
+                f"`mlestar key set gemini`; --agents playbook needs none"
             )
         if not offline and importlib.util.find_spec("google.genai") is None:
             raise SettingsError("Gemini needs its package; pip install google-genai")

@@ -72,8 +72,8 @@ class OpenAICompatible:
             remember(self._key)
         elif self._url == _OPENAI and not offline:
             raise SettingsError(
-                "no key for OpenAI; set OPENAI_API_KEY or keep one in the keyring, or name another "
-                "server with --endpoint URL"
+                "no key for OpenAI; set OPENAI_API_KEY, keep one with `mlestar key set openai`, or "
+                "name another server with --endpoint URL; --agents playbook needs none"
             )
         if not offline and importlib.util.find_spec("openai") is None:
             raise SettingsError(
