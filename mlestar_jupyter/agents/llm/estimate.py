@@ -138,7 +138,7 @@ def calls_by_role(settings: Settings, *, searches: bool) -> dict[str, Span]:
     studies = _times(steps, branches)
     tried = _times(studies, inner)
     candidates = _sum([(models, models), merges, _times(studies, VARIANTS), tried, rounds])
-    debugging = (candidates[0] * DEBUGGED[0], candidates[1] * DEBUGGED[1] * (2 if searches else 1))
+    debugging = (candidates[0] * DEBUGGED[0], candidates[1] * DEBUGGED[1])
     counts: dict[str, Span] = {
         "retrieve": (2.0, 2.0) if searches else (0.0, 1.0),
         "initialize": (float(models), float(models)),
