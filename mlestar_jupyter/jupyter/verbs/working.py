@@ -54,6 +54,9 @@ def task(workspace: Workspace, values: Values, body: str = "") -> Any:
         run = workspace.run(values)
         return views.TaskView(run.task, report.understood(run))
     understood, _, _ = _given(workspace, values, body).understand()
+    if values["dry_run"]:
+        settings = to_settings(values, workspace.config.settings())
+        return views.TextView(accounts.expected(understood, settings))
     return views.TaskView(understood, understood.describe())
 
 
