@@ -35,18 +35,20 @@ def sources_words(run: Run, solution: Solution) -> str:
 
 
 def agents_words(run: Run) -> str:
-    """Which language models wrote, and what that has cost, as Markdown."""
+    """Which language models wrote, what that has cost, and who went on, as Markdown."""
     spending, settings = run.state.spending, run.settings
     models = ", ".join(code(model) for model in spending.models)
-    words = [f"Language models proposed solutions ({escape(settings.agents)}: {models})"]
-    if spending.calls:
-        prices = "" if spending.unpriced else ", by the prices that were set then"
-        words.append(f"{escape(spending.words(settings.cost))}{prices}")
-    else:
-        words.append(escape(spending.words()))
-    lines = [": ".join(words) + "."]
-    lines += [f"- {escape(change_words(change), 500)}" for change in run.state.changes]
-    return "\n".join([lines[0], *([""] if lines[1:] else []), *lines[1:]])
+    prices = ", by the prices that were set then" if spending.money else ""
+    words = f"{escape(spending.words(settings.cost))}{prices}"
+    changes = "".join(f" {escape(change_words(c), 500)}." for c in run.state.changes)
+    agents = escape(settings.agents)
+    return f"Language models proposed solutions ({agents}: {models}): {words}.{changes}"
+
+
+def proposers(run: Run) -> str:
+    """The casts that took part."""
+    casts = [run.settings.agents, *(change["to"] for change in run.state.changes)]
+    return " and ".join(escape(cast) for cast in dict.fromkeys(casts) if cast)
 
 
 def package_rows(solution: Solution) -> list[list[str]]:

@@ -15,6 +15,7 @@ from spent import call
 
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.inference import from_folder
+from mlestar_jupyter.notebook.export_card import model_card
 from mlestar_jupyter.notebook.finished import build_finished, stamp
 from mlestar_jupyter.notebook.solution_story import solution_of
 from mlestar_jupyter.notebook.sources import imported_modules, licence_of, package_rows
@@ -303,7 +304,10 @@ def test_what_language_models_did_and_cost_is_said_with_the_models(run: Run) -> 
     said = part(notebook, "sources").replace("<span>\\$</span>", "$")
     assert "(gemini: `gemini-2.5-pro`, `gemini-2.5-flash`)" in said
     assert "2 calls, 3,000 tokens, $0.0200 of $2.00, by the prices that were set then." in said
-    assert r"playbook goes on for gemini: the \<quota> is used up" in said
+    assert r"playbook goes on for gemini: the \<quota> is used up." in said
+    card = model_card(run, run.state.candidates["0001"], SOLUTION, "Proven.", "There is one.")
+    assert "- agents: gemini and playbook; seed 0" in card
+    assert "- Language models proposed solutions (gemini: `gemini-2.5-pro`" in card
     assert "proposed by the gemini and playbook agents" in part(notebook, "search")
 
 
