@@ -75,6 +75,14 @@ def test_money_follows_the_price_the_thinking_and_the_data(task: Task) -> None:
     assert quiet[1] < found.money[1]
 
 
+def test_a_model_that_knows_levels_of_thinking_thinks_at_the_lowest_too(task: Task) -> None:
+    prices = {"gemini": [1.0, 10.0]}
+    settings = LONG.replace(thinking=0, prices=prices)
+    older = estimate(task, settings.replace(model="gemini-2.5-flash")).tokens
+    newer = estimate(task, settings.replace(model="gemini-3.8-flash")).tokens
+    assert older[1] < newer[1]
+
+
 def test_a_role_may_have_a_model_and_a_price_of_its_own(task: Task) -> None:
     settings = LONG.replace(
         model="small", role_models={"plan": "big"}, prices={"small": [1, 1], "big": [9, 9]}

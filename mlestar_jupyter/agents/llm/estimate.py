@@ -6,6 +6,7 @@ how long replies, calls and candidates are. Both ends of each range are guesses.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mlestar_jupyter.agents.llm import telling
@@ -32,6 +33,8 @@ CHARACTERS: Span = (4.2, 3.0)
 #: Tokens of a whole solution, and of what a model thinks when it is left to it.
 SOLUTION: Span = (800.0, 3000.0)
 THOUGHTS: Span = (300.0, 3000.0)
+#: Tokens of the lowest level of thinking.
+LOW_LEVEL = 1024
 #: Variants of a study; shares of candidates that are debugged, and that seem to leak.
 VARIANTS, DEBUGGED, LEAKING = 3, (0.05, 0.25), (0.0, 0.1)
 #: Of a hundred questions, so many are asked again to correct a reply or after an error.
@@ -184,7 +187,10 @@ def _role(
         shown = max(2, settings.solutions)
     thoughts = THOUGHTS
     if settings.thinking is not None:
-        thoughts = (min(THOUGHTS[0], settings.thinking), float(settings.thinking))
+        # Where a model knows levels only, even the lowest is some thinking.
+        least = 0 if re.search(r"gemini-[12]\b", model) else LOW_LEVEL
+        most = float(max(least, settings.thinking))
+        thoughts = (min(THOUGHTS[0], most), most)
     written = _tokens(template(role))
     prompts, outputs, money = [], [], []
     for end in (0, 1):
