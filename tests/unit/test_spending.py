@@ -143,6 +143,7 @@ def test_status_says_what_was_paid_and_which_cast_is_at_work(run: Run) -> None:
     spend(run)
     changed = run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": "gone"})
     assert "agents      playbook: 6 calls (1 failed)" in report.status(run)
+    assert "agents: playbook: 6 calls (1 failed)" in views.run_view(run).markup
     assert "(at first gemini)" in " ".join(report.status(run).split())
     line = report.event_line(run, changed)
     assert line is not None
