@@ -13,7 +13,6 @@ _BEGAN = time.monotonic()  # the user's clock starts before the heavy imports
 
 from mlestar_jupyter._version import __version__  # noqa: E402
 from mlestar_jupyter.errors import BudgetError, MlestarError  # noqa: E402
-from mlestar_jupyter.events import Event  # noqa: E402
 from mlestar_jupyter.options import (  # noqa: E402
     Parser,
     add_settings_options,
@@ -104,6 +103,7 @@ def build_parser() -> Parser:
 def _run(arguments: Any) -> int:
     from mlestar_jupyter.api import Given
     from mlestar_jupyter.session import Session
+    from mlestar_jupyter.terminal import Progress
 
     values = vars(arguments)
     settings = to_settings(values)
@@ -128,6 +128,7 @@ def _run(arguments: Any) -> int:
 def _resume(arguments: Any) -> int:
     from mlestar_jupyter import report
     from mlestar_jupyter.session import Session, open_run
+    from mlestar_jupyter.terminal import Progress
 
     run = open_run(arguments.folder)
     limits = {"seconds": arguments.time, "cost": arguments.cost}
@@ -235,61 +236,6 @@ def _doctor(_: Any) -> int:
     checks = doctor.examine()
     print(report.table(["", "what", "found"], [[c.mark, c.what, c.found] for c in checks]))
     return 0 if all(c.works for c in checks) else 1
-
-
-class Progress:
-    """Shows a run as it goes: a bar on a terminal, lines elsewhere."""
-
-    def __init__(self, total: float) -> None:
-        self.total = total
-
-    def follow(self, session: Any) -> None:
-        """Show what was understood, then solve and show what happens."""
-        from mlestar_jupyter import report
-
-        run = session.run
-        print(report.pairs(report.understood(run)), flush=True)
-        print(flush=True)
-        bar = self._make_bar()
-        write = _print if bar is None else bar.write
-        run.listeners.append(lambda event: self._show(run, event, write))
-        if bar is not None:
-            session.tick = lambda: self._tick(run, bar)
-        try:
-            session.solve()
-        except KeyboardInterrupt:
-            write(f"stopped; go on with: mlestar resume {run.folder}")
-            raise
-        finally:
-            if bar is not None:
-                bar.close()
-
-    def _show(self, run: Any, event: Event, write: Callable[[str], None]) -> None:
-        from mlestar_jupyter import report
-
-        line = report.event_line(run, event)
-        if line is not None:
-            write(line)
-
-    def _make_bar(self) -> Any:
-        if not sys.stdout.isatty():
-            return None
-        from tqdm import tqdm
-
-        form = "{l_bar}{bar}| {n:.0f}/{total:.0f}s {postfix}"
-        return tqdm(total=self.total, bar_format=form, leave=False, file=sys.stdout)
-
-    def _tick(self, run: Any, bar: Any) -> None:
-        best = run.best
-        bar.n = min(run.elapsed, self.total)
-        known = "no score yet" if best is None else f"best {best.score}"
-        spent = run.state.spending
-        paid = "" if spent.is_none else f", {spent.money_words(run.settings.cost)}"
-        bar.set_postfix_str(f"{len(run.scored)} scored, {known}{paid}")
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _as_interrupt(*_: object) -> None:

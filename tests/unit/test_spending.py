@@ -14,9 +14,10 @@ from mlestar_jupyter import accounts, reading, report
 from mlestar_jupyter.cli import main
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.jupyter import views
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.spending import Spending, dollars
+from mlestar_jupyter.terminal import Progress
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
@@ -209,3 +210,17 @@ def test_the_pages_of_a_card_begin_with_its_source() -> None:
     }
     assert reading.card_pages(card) == {"https://b.org": "B"}
     assert reading.card_pages({"name": "x", "source": "the docs of scikit-learn"}) == {}
+
+
+def test_a_terminal_shows_what_was_paid_and_the_end_of_what_is_written(run: Run) -> None:
+    progress = Progress(100.0)
+    assert progress.line(run, 100) == "6 scored, best 57 ± 1.5"
+    spend(run)
+    progress.watch(Writing("plan", 0, "First of all,\nuse bins of the target " * 9))
+    line = progress.line(run, 120)
+    assert line.startswith("6 scored, best 57 ± 1.5, $0.0900 of $2.00, planner: …")
+    assert line.endswith("use bins of the target")
+    assert len(line) <= 120
+    assert "planner" not in progress.line(run, 80)
+    progress.watch(Writing("plan", 0, ""))
+    assert "planner" not in progress.line(run, 120)
