@@ -16,10 +16,15 @@ _ABOUT = {
     "openai": "a server that speaks OpenAI's protocol; goes over to the playbook as well",
     "openai-only": "a server that speaks OpenAI's protocol, alone",
 }
+#: Options of ``%%mlestar`` that mean something to language models alone, without dashes in front.
+_OPTIONS = (
+    "cost", "model", "temperature", "thinking", "calls-at-once", "calls-per-minute", "call-time",
+    "no-examples", "price", "replay", "dry-run",
+)  # fmt: skip
 
 
 def choices() -> list[dict[str, Any]]:
-    """Each cast: ``name``, ``about``, ``has_cost`` (a limit of money applies), ``has_key``.
+    """Each cast: ``name``, ``about``, the ``options`` that mean something to it, ``has_key``.
 
     The keyring is not asked: it may ask the user in turn, and a form is shown before they want it.
     """
@@ -27,11 +32,17 @@ def choices() -> list[dict[str, Any]]:
         {
             "name": name,
             "about": _ABOUT[name],
-            "has_cost": name != "playbook",
+            "options": _options(name.removesuffix("-only")),
             "has_key": _has_key(name.removesuffix("-only")),
         }
         for name in AGENTS
     ]
+
+
+def _options(provider: str) -> list[str]:
+    if provider == "playbook":
+        return []
+    return [*_OPTIONS, *(["endpoint"] if provider == "openai" else [])]
 
 
 def _has_key(provider: str) -> bool:

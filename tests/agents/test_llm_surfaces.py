@@ -18,6 +18,7 @@ from mlestar_jupyter.cli import main
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.journal import is_locked
 from mlestar_jupyter.jupyter import casts
+from mlestar_jupyter.jupyter.arguments import cell_parser
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.session import Session
 from mlestar_jupyter.settings import Settings
@@ -149,12 +150,16 @@ def test_a_run_without_a_key_says_where_one_comes_from_and_leaves_nothing_behind
     assert not (tmp_path / "run").exists()
 
 
-def test_a_form_offers_the_casts_and_says_which_cost_and_what_is_missing(
+def test_a_form_offers_the_casts_their_options_and_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = {choice["name"]: choice for choice in casts.choices()}
     assert list(found) == ["playbook", "gemini", "gemini-only", "openai", "openai-only"]
-    assert [name for name, choice in found.items() if not choice["has_cost"]] == ["playbook"]
+    assert found["playbook"]["options"] == []
+    assert {"cost", "model"} < set(found["gemini"]["options"])
+    assert set(found["openai"]["options"]) - set(found["gemini"]["options"]) == {"endpoint"}
+    known = {name for action in cell_parser()._actions for name in action.option_strings}
+    assert {f"--{option}" for option in found["openai"]["options"]} <= known
     assert [name for name, choice in found.items() if choice["has_key"]] == ["playbook"]
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     found = {choice["name"]: choice for choice in casts.choices()}
