@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from searched import search
+from cast import SmallCast
+from searched import FIRST, search
 from spent import answer, call, spend
 
 from mlestar_jupyter import accounts, reading, report
+from mlestar_jupyter.agents.llm.relay import Relay
 from mlestar_jupyter.cli import main
+from mlestar_jupyter.endings import OutOfMeans
 from mlestar_jupyter.inference import from_folder
+from mlestar_jupyter.interfaces import Brief
 from mlestar_jupyter.jupyter import views
 from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
@@ -224,3 +229,26 @@ def test_a_terminal_shows_what_was_paid_and_the_end_of_what_is_written(run: Run)
     assert "planner" not in progress.line(run, 80)
     progress.watch(Writing("plan", 0, ""))
     assert "planner" not in progress.line(run, 120)
+
+
+def test_a_change_of_the_cast_is_said_again_when_the_first_has_answered_meanwhile(run: Run) -> None:
+    class Tired(SmallCast):
+        name = "gemini"
+
+        def summarize(self, *_: object) -> str:
+            raise OutOfMeans("the limit of $1 is reached")
+
+    def ask() -> list[str]:
+        means = SimpleNamespace(search_left=10.0, is_stopped=False)
+        relay = Relay(Tired(), SmallCast(), run, means)
+        relay.summarize(Brief(run.task, 1.0), FIRST, [])
+        return [e.data["to"] for e in run.events if e.kind == "agents_changed"]
+
+    assert ask() == ["small"]
+    run.emit("session_started")
+    assert ask() == ["small"]  # nothing is new
+    run.emit("session_started")
+    call(run, 1, "plan")  # there was more money
+    assert run.state.agents == "gemini"
+    assert ask() == ["small", "small"]
+    assert run.state.agents == "small"

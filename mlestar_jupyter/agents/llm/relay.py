@@ -70,7 +70,9 @@ class Relay:
             to = "" if self._second is None else self._second.name
             data = {"from": self._first.name, "to": to, "reason": reason}
             said = [e.data for e in self._run.events if e.kind == "agents_changed"]
-            if not said or _gist(said[-1]) != _gist(data):
+            # With more money or a network it has answered again meanwhile: then this is news.
+            is_as_before = self._run.state.cast == to and _gist(said[-1]) == _gist(data)
+            if not is_as_before:
                 self._run.emit("agents_changed", **data)
 
     def understands(self, brief: Brief, solution: Solution, words: str) -> str:
