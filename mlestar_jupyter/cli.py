@@ -1,4 +1,4 @@
-"""The command line: ``mlestar run|resume|status|export|unseal|demo|doctor``."""
+"""The command line: ``mlestar run|resume|status|cost|export|unseal|demo|key|doctor``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BEGAN = time.monotonic()  # the user's clock starts before the heavy imports
 
 from mlestar_jupyter._version import __version__  # noqa: E402
 from mlestar_jupyter.errors import BudgetError, MlestarError  # noqa: E402
-from mlestar_jupyter.events import Event  # noqa: E402
 from mlestar_jupyter.options import (  # noqa: E402
     Parser,
     add_settings_options,
     add_task_options,
+    dollars,
     seconds,
     to_overrides,
     to_settings,
@@ -61,11 +61,16 @@ def build_parser() -> Parser:
     resume = commands.add_parser("resume", help="go on with a run that was cut off or stopped")
     resume.add_argument("folder", type=Path)
     resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
+    resume.add_argument("--cost", type=dollars, metavar="DOLLARS", help="and of what it pays")
     resume.set_defaults(command=_resume)
 
     status = commands.add_parser("status", help="where a run stands, and its best candidates")
     status.add_argument("folder", type=Path)
     status.set_defaults(command=_status)
+
+    cost = commands.add_parser("cost", help="where the time and the money of a run went")
+    cost.add_argument("folder", type=Path)
+    cost.set_defaults(command=_cost)
 
     export = commands.add_parser("export", help="a solution as notebook, script, report or folder")
     export.add_argument("folder", type=Path)
@@ -85,6 +90,11 @@ def build_parser() -> Parser:
     demo.add_argument("--time", type=seconds, default=60.0, metavar="TIME")
     demo.set_defaults(command=_demo)
 
+    key = commands.add_parser("key", help="keep a key in your keyring, or forget it")
+    key.add_argument("what", choices=["set", "forget"])
+    key.add_argument("provider", choices=["gemini", "openai"], nargs="?", default="gemini")
+    key.set_defaults(command=_key)
+
     doctor = commands.add_parser("doctor", help="what works on this machine")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -93,6 +103,7 @@ def build_parser() -> Parser:
 def _run(arguments: Any) -> int:
     from mlestar_jupyter.api import Given
     from mlestar_jupyter.session import Session
+    from mlestar_jupyter.terminal import Progress
 
     values = vars(arguments)
     settings = to_settings(values)
@@ -103,6 +114,11 @@ def _run(arguments: Any) -> int:
         out=arguments.out,
     )
     task, frames, folder = given.understand()
+    if values["dry_run"]:
+        from mlestar_jupyter import accounts, report
+
+        print(f"{report.pairs(task.describe())}\n\n{accounts.expected(task, settings)}")
+        return 0
     progress = Progress(settings.seconds)
     with Session.start(task, settings, folder, began=_BEGAN, frames=frames) as session:
         progress.follow(session)
@@ -112,13 +128,15 @@ def _run(arguments: Any) -> int:
 def _resume(arguments: Any) -> int:
     from mlestar_jupyter import report
     from mlestar_jupyter.session import Session, open_run
+    from mlestar_jupyter.terminal import Progress
 
     run = open_run(arguments.folder)
-    if run.state.ended == "finished" and arguments.time is None:
+    limits = {"seconds": arguments.time, "cost": arguments.cost}
+    if run.state.ended == "finished" and not any(limits.values()):
         print("this run is finished; give it more time with --time to search on")
         print(f"{report.status(run)}\n{report.delivered(run)}")
         return 0
-    with Session.resume(arguments.folder, seconds=arguments.time) as session:
+    with Session.resume(arguments.folder, **limits) as session:
         Progress(session.run.settings.seconds).follow(session)
     return _results(session.run)
 
@@ -136,6 +154,14 @@ def _status(arguments: Any) -> int:
     from mlestar_jupyter.session import open_run
 
     return _results(open_run(arguments.folder))
+
+
+def _cost(arguments: Any) -> int:
+    from mlestar_jupyter import accounts
+    from mlestar_jupyter.session import open_run
+
+    print(accounts.text(open_run(arguments.folder)))
+    return 0
 
 
 def _export(arguments: Any) -> int:
@@ -188,65 +214,28 @@ def _demo(arguments: Any) -> int:
     return main(["run", str(task), "--out", str(out), "--time", f"{arguments.time}s"])
 
 
+def _key(arguments: Any) -> int:
+    from getpass import getpass
+
+    from mlestar_jupyter.agents.llm.keys import forget_key, keep_key
+
+    provider = arguments.provider
+    if arguments.what == "forget":
+        was_there = forget_key(provider)
+        print(f"the key for {provider} is forgotten" if was_there else "there was no key to forget")
+        return 0
+    # Asked for and not an argument: those stand in the shell's history and in lists of processes.
+    keep_key(provider, getpass(f"key for {provider} (it is not shown): "))
+    print(f"kept in your keyring; use it with --agents {provider}")
+    return 0
+
+
 def _doctor(_: Any) -> int:
     from mlestar_jupyter import doctor, report
 
     checks = doctor.examine()
     print(report.table(["", "what", "found"], [[c.mark, c.what, c.found] for c in checks]))
     return 0 if all(c.works for c in checks) else 1
-
-
-class Progress:
-    """Shows a run as it goes: a bar on a terminal, lines elsewhere."""
-
-    def __init__(self, total: float) -> None:
-        self.total = total
-
-    def follow(self, session: Any) -> None:
-        """Show what was understood, then solve and show what happens."""
-        from mlestar_jupyter import report
-
-        run = session.run
-        print(report.pairs(report.understood(run)), flush=True)
-        print(flush=True)
-        bar = self._make_bar()
-        write = _print if bar is None else bar.write
-        run.listeners.append(lambda event: self._show(run, event, write))
-        if bar is not None:
-            session.tick = lambda: self._tick(run, bar)
-        try:
-            session.solve()
-        except KeyboardInterrupt:
-            write(f"stopped; go on with: mlestar resume {run.folder}")
-            raise
-        finally:
-            if bar is not None:
-                bar.close()
-
-    def _show(self, run: Any, event: Event, write: Callable[[str], None]) -> None:
-        from mlestar_jupyter import report
-
-        line = report.event_line(run, event)
-        if line is not None:
-            write(line)
-
-    def _make_bar(self) -> Any:
-        if not sys.stdout.isatty():
-            return None
-        from tqdm import tqdm
-
-        form = "{l_bar}{bar}| {n:.0f}/{total:.0f}s {postfix}"
-        return tqdm(total=self.total, bar_format=form, leave=False, file=sys.stdout)
-
-    def _tick(self, run: Any, bar: Any) -> None:
-        best = run.best
-        bar.n = min(run.elapsed, self.total)
-        known = "no score yet" if best is None else f"best {best.score}"
-        bar.set_postfix_str(f"{len(run.scored)} scored, {known}")
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _as_interrupt(*_: object) -> None:

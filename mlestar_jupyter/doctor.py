@@ -13,6 +13,8 @@ from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_notebook
 
+from mlestar_jupyter.agents.llm.gemini import GET_A_KEY, Gemini, uses_vertex
+from mlestar_jupyter.agents.llm.keys import find_key, scrub
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.session import make_executor
 
@@ -22,6 +24,9 @@ _OPTIONAL = (
     ("catboost", "pip install 'mlestar-jupyter[boost]'"),
     ("jupyterlab", "pip install 'mlestar-jupyter[lab]'"),
     ("openpyxl", "pip install 'mlestar-jupyter[excel]'"),
+    ("google-genai", "pip install google-genai"),
+    ("openai", "pip install 'mlestar-jupyter[openai]'"),
+    ("keyring", "pip install 'mlestar-jupyter[keyring]'"),
 )
 
 
@@ -47,6 +52,7 @@ def examine() -> list[Check]:
         checks.append(Check(name, version or f"missing: pip install {name}", bool(version)))
     for name, mend in _OPTIONAL:
         checks.append(Check(name, _version(name) or f"not installed (optional): {mend}"))
+    checks += [_gemini(), _openai()]
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     checks.append(Check("cores", str(os.cpu_count())))
     checks.append(Check("disk", f"{free:.1f} GB free here", free > 0.5))
@@ -55,6 +61,33 @@ def examine() -> list[Check]:
     checks.append(_kernel())
     checks.append(Check("isolation", "none: candidates run with your rights"))
     return checks
+
+
+def _gemini() -> Check:
+    """Whether Gemini could be asked, and with which model; the key itself is never shown."""
+    model = f"; {Gemini.default_model} is asked unless --model says otherwise"
+    if uses_vertex():
+        project = os.environ.get("GOOGLE_CLOUD_PROJECT")
+        where = f"of project {project}" if project else "but GOOGLE_CLOUD_PROJECT is not set"
+        return Check("Gemini", f"by Vertex AI, {where}{model if project else ''}")
+    found = find_key("gemini")
+    if found is None:
+        return Check("Gemini", f"no key (optional): set GEMINI_API_KEY; {GET_A_KEY}")
+    return Check("Gemini", f"key found in {_place(found[1])}{model}")
+
+
+def _openai() -> Check:
+    """Whether a server that speaks OpenAI's protocol could be asked."""
+    found, address = find_key("openai"), os.environ.get("OPENAI_BASE_URL")
+    parts = [f"key found in {_place(found[1])}"] if found else []
+    parts += [f"server {scrub(address)}"] if address else []
+    if not parts:
+        return Check("OpenAI", "no key (optional): set OPENAI_API_KEY; local servers need none")
+    return Check("OpenAI", f"{', '.join(parts)}; name a model with --model")
+
+
+def _place(where: str) -> str:
+    return "the keyring" if where == "keyring" else where
 
 
 def _version(package: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from nbformat import NotebookNode
 
@@ -26,7 +26,8 @@ class Brief:
     ``threads`` how many it may use. ``branch`` numbers the L parallel solutions from 0: branches
     should go different ways, so that their ensemble is worth more than each of them.
     ``suggestions`` are the user's own words that were not tried in this branch yet, the oldest
-    first: they go before the agents' own ideas.
+    first: they go before the agents' own ideas. ``candidate`` is the id of the candidate that is
+    being judged, if one is.
     """
 
     task: Task
@@ -35,16 +36,25 @@ class Brief:
     branch: int = 0
     seed: int = 0
     suggestions: tuple[str, ...] = ()
+    candidate: str = ""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model that suits the task: why, example code, and the source that speaks of it."""
+    """A model that suits the task: why, example code, and the source that speaks of it.
+
+    ``pages`` are the pages of the web that the retriever read for it, as (address, title).
+    """
 
     name: str
     reason: str
     example: str = ""
     source: str = ""
+    pages: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the journal; they are the same when they are read back."""
+        return {**vars(self), "pages": [list(page) for page in self.pages]}
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,8 @@ class Target:
 class Attempt:
     """A plan that was tried on a target block (or as an ensemble), and what it gave.
 
-    ``gain`` is over the solution that it was tried on; None when it did not run.
+    ``gain`` is over the solution that it was tried on; None when it did not run, and ``reason``
+    says why it did not.
     """
 
     plan: str
@@ -90,6 +101,7 @@ class Attempt:
     gain: float | None
     seconds: float
     accepted: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,10 +131,23 @@ class DataUsageVerdict:
     solution: Solution | None = None
 
 
+class Means(Protocol):
+    """What a run has left, for agents that take time to answer."""
+
+    @property
+    def search_left(self) -> float:
+        """Seconds to the end of the search."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+
+
 class Agents(Protocol):
     """The cast: one method for each role of the paper. Methods are called from many threads.
 
     A reply that cannot be used raises ReplyError; the algorithm counts it as a failed attempt.
+    A cast that cannot go on (no money, no network) raises OutOfMeans: the search lands.
     A role that has nothing (more) to propose returns an empty list, or None where it says so.
     """
 

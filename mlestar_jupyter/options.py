@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from mlestar_jupyter.errors import SettingsError
-from mlestar_jupyter.settings import Settings, parse_seconds
+from mlestar_jupyter.run import RUNS
+from mlestar_jupyter.settings import AGENTS, Settings, parse_seconds
 from mlestar_jupyter.task import Overrides
 
 
@@ -31,6 +32,31 @@ def seconds(text: str) -> float:
         return parse_seconds(text)
     except SettingsError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def dollars(text: str) -> float:
+    """An argument such as 2, 0.50 or $2."""
+    try:
+        return float(text.strip().removeprefix("$"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"cannot read the amount {text!r}; write dollars, for example 2 or 0.50"
+        ) from None
+
+
+def price(text: str) -> tuple[str, list[float]]:
+    """An argument such as NAME=0.30,2.50: dollars for a million tokens, in and out."""
+    model, is_given, amounts = text.rpartition("=")
+    try:
+        found = [float(amount) for amount in amounts.split(",")]
+        if not is_given or not model.strip() or len(found) not in (2, 3):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"cannot read the price {text!r}; write NAME=IN,OUT or NAME=IN,OUT,CACHED in dollars "
+            f"for a million tokens, for example my-model=0.30,2.50"
+        ) from None
+    return model.strip(), found
 
 
 def add_task_options(parser: argparse.ArgumentParser) -> None:
@@ -73,11 +99,39 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--acceptance", type=float, metavar="P", help="probability of being better")
     group.add_argument("--paper-rule", action="store_true", help="accept any gain, as the paper")
     group.add_argument("--candidate-time", type=seconds, metavar="TIME", help="of one execution")
-    group.add_argument("--agents", metavar="NAME", help="the cast: playbook")
     group.add_argument("--from", dest="start", metavar="FILE", help="your notebook to begin with")
     group.add_argument("--step", action="store_true", help="wait for you after each outer step")
     group.add_argument(
         "--no-reproduce", action="store_true", help="do not execute the result again"
+    )
+    add_agents_options(parser)
+
+
+def add_agents_options(parser: argparse.ArgumentParser) -> None:
+    """Who proposes solutions; all but the first are for language models."""
+    group = parser.add_argument_group("the agents (docs/llm.md)")
+    group.add_argument(
+        "--agents", choices=AGENTS, metavar="NAME", help=f"the cast: {', '.join(AGENTS)}"
+    )
+    group.add_argument("--cost", type=dollars, metavar="DOLLARS", help="hard limit of what is paid")
+    group.add_argument(
+        "--model", action="append", dest="models_named", metavar="[ROLE=]NAME",
+        help="the model that is asked, of all roles or of one; may be given again",
+    )  # fmt: skip
+    group.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
+    group.add_argument("--thinking", type=int, metavar="TOKENS", help="thought in a call; 0: none")
+    group.add_argument("--calls-at-once", type=int, metavar="N", help="calls in flight")
+    group.add_argument("--calls-per-minute", type=int, metavar="N", help="for keys that allow few")
+    group.add_argument("--call-time", type=seconds, metavar="TIME", help="limit of one call")
+    group.add_argument("--no-examples", action="store_true", help="no values of the data are sent")
+    group.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server's address")
+    group.add_argument("--replay", metavar="RUN", help="use its recorded replies, and no network")
+    group.add_argument(
+        "--price", type=price, action="append", metavar="NAME=IN,OUT[,CACHED]",
+        help="dollars for a million tokens of a model",
+    )  # fmt: skip
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what to expect of calls and money, and stop"
     )
 
 
@@ -102,7 +156,8 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
     defaults = defaults or Settings()
     names = (
         "jobs", "seed", "models", "outer_steps", "inner_steps", "solutions", "ensemble_rounds",
-        "debug_rounds", "folds", "sealed", "holdout", "acceptance", "agents", "start",
+        "debug_rounds", "folds", "sealed", "holdout", "acceptance", "agents", "start", "cost",
+        "temperature", "thinking", "calls_at_once", "calls_per_minute", "endpoint",
     )  # fmt: skip
     changes = {name: values[name] for name in names if values.get(name) is not None}
     if values.get("time") is not None:
@@ -115,4 +170,38 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         changes["reproduce"] = False
     if values.get("step"):
         changes["step"] = True
-    return defaults.replace(**changes)
+    if values.get("call_time") is not None:
+        changes["call_seconds"] = values["call_time"]
+    if values.get("no_examples"):
+        changes["examples"] = False
+    if values.get("price"):
+        changes["prices"] = {**defaults.prices, **dict(values["price"])}
+    if values.get("replay") is not None:
+        from mlestar_jupyter.agents.llm.recording import find_replay
+
+        changes["replay"] = str(find_replay(values["replay"], RUNS))
+    changes.update(_models(values.get("models_named") or (), defaults))
+    settings = defaults.replace(**changes)
+    named = {"models_named": "--model", "endpoint": "--endpoint", "replay": "--replay"}
+    useless = next((option for name, option in named.items() if values.get(name)), None)
+    if settings.agents == "playbook" and useless is not None:
+        raise SettingsError(
+            f"{useless} is for language models, and the agents are the playbook; "
+            f"add --agents gemini or --agents openai"
+        )
+    return settings
+
+
+def _models(named: Sequence[str], defaults: Settings) -> dict[str, Any]:
+    """The models of ``--model NAME`` and ``--model ROLE=NAME``."""
+    changes: dict[str, Any] = {}
+    roles = dict(defaults.role_models)
+    for text in named:
+        role, is_of_role, model = text.partition("=")
+        if is_of_role:
+            roles[role.strip()] = model.strip()
+        else:
+            changes["model"] = text.strip()
+    if roles != defaults.role_models:
+        changes["role_models"] = roles
+    return changes

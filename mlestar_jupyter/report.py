@@ -11,7 +11,8 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score, format_number
-from mlestar_jupyter.settings import format_seconds
+from mlestar_jupyter.settings import Settings, format_seconds
+from mlestar_jupyter.spending import change_words, dollars
 
 _STAGES = {
     "initialize": "searching for models, one solution for each",
@@ -29,11 +30,25 @@ def understood(run: Run) -> list[tuple[str, str]]:
     rows = list(run.task.describe())
     rows.append(("validation", run.validation.describe()))
     rows.append(("time", f"{format_seconds(settings.seconds)}, {settings.jobs} side by side"))
+    if settings.agents != "playbook":
+        rows.append(("agents", agents_words(settings)))
     before = itertools.takewhile(lambda event: event.kind != "stage_started", run.events)
     rows += [("note", str(event.data["text"])) for event in before if event.kind == "note"]
     rows.append(("isolation", "not isolated: candidates run with your rights"))
     rows.append(("run folder", str(run.folder)))
     return rows
+
+
+def agents_words(settings: Settings) -> str:
+    """Cast, models and limit of money, as they were asked for."""
+    models = [settings.model] if settings.model else []
+    models += [f"{model} for {role}" for role, model in settings.role_models.items()]
+    parts = [settings.agents, *models]
+    if settings.replay is not None:
+        parts.append(f"replies replayed from {settings.replay}")
+    elif settings.cost is not None:
+        parts.append(f"at most {dollars(settings.cost)}")
+    return ", ".join(parts)
 
 
 def pairs(rows: Sequence[tuple[str, str]], width: int | None = None) -> str:
@@ -73,6 +88,8 @@ def event_line(run: Run, event: Event) -> str | None:
             return f"{at}submission written by {data['id']}"
         case "finished_notebook_written":
             return f"{at}finished notebook: {data['verdict']} ({data['detail']})"
+        case "agents_changed":
+            return f"{at}agents: {change_words(data)}"
         case "note":
             return f"{at}note: {data['text']}"
         case _:
@@ -142,9 +159,21 @@ def status(run: Run) -> str:
         ("time", f"{format_seconds(state.elapsed)} of {format_seconds(run.settings.seconds)}"),
         ("candidates", f"{scored} scored ({ablations} ablations), {len(candidates) - scored} not"),
     ]
+    if (line := agents_line(run)) is not None:
+        rows.append(("agents", line))
     if run.best is not None:
         rows.append(("best", f"{run.best.id}: {run.task.metric.name} {_score(run.best)}"))
     return pairs(rows)
+
+
+def agents_line(run: Run) -> str | None:
+    """What language models have cost, and which cast is at work; None with the playbook alone."""
+    state = run.state
+    if state.spending.is_none and run.settings.agents == "playbook":
+        return None
+    spent = "nothing was asked yet" if state.spending.is_none else ""
+    line = f"{state.agents}: {spent or state.spending.words(run.settings.cost)}"
+    return line if state.cast is None else f"{line} (at first {run.settings.agents})"
 
 
 def delivered(run: Run) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 RUNS = Path("mlestar_runs")
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What an agent has written so far of its answer. ``text`` is "" when it is done."""
+
+    role: str
+    branch: int
+    text: str
+
+
 class Run:
     """One run folder. Opened to read by anyone, to write by one process at a time."""
 
@@ -45,6 +54,7 @@ class Run:
         self.state = State()
         self.events: list[Event] = []
         self.listeners: list[Listener] = []
+        self.watchers: list[Callable[[Writing], None]] = []
         self.staging = Staging(task, validation, folder / "folds")
         self._journal = journal
         self.lock = threading.RLock()
@@ -200,6 +210,11 @@ class Run:
             for listener in list(self.listeners):
                 listener(event)
             return event
+
+    def show(self, writing: Writing) -> None:
+        """Tell the watchers what an agent is writing just now; nothing of it is kept."""
+        for watcher in list(self.watchers):
+            watcher(writing)
 
     def candidate_folder(self, candidate: str) -> Path:
         """Where a candidate's notebooks and predictions lie."""

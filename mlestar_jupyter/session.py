@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlestar_jupyter.algorithm import ablation, asked, pipeline
-from mlestar_jupyter.algorithm.budget import Budget, Stopped
+from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
 from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.casting import check_agents, make_agents
 from mlestar_jupyter.delivery import finish, write_finished
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
 from mlestar_jupyter.inference import reopen
@@ -65,7 +67,7 @@ class Session:
         from mlestar_jupyter.notebook.run_notebook import RunNotebook
 
         self.run = run
-        self.agents = agents or make_agents(run.settings.agents)
+        self.agents = agents or make_agents(run.settings, run, _SessionMeans(self))
         self.executor = executor or make_executor(run.settings.jobs)
         endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
         self._ended_before = endings[-1] if endings else "stopped"
@@ -96,7 +98,8 @@ class Session:
         It is kept in the run folder, so that a run goes on from what it began with.
         """
         # What cannot work is said before a folder is made: nothing is left behind.
-        agents = agents or make_agents(settings.agents)
+        if agents is None:
+            check_agents(settings)
         if settings.start is not None:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
@@ -118,6 +121,7 @@ class Session:
         folder: Path,
         *,
         seconds: float | None = None,
+        cost: float | None = None,
         listeners: tuple[Listener, ...] = (),
         agents: Agents | None = None,
         executor: Executor | None = None,
@@ -125,13 +129,15 @@ class Session:
     ) -> Session:
         """Go on with the run in ``folder``. What was judged before is not run again.
 
-        ``seconds`` is a new limit for the whole run, counted from its beginning. ``functions``
-        has the user's own metric, by its name, if the run is judged by one.
+        ``seconds`` and ``cost`` (in dollars) are new limits for the whole run, counted from its
+        beginning. ``functions`` has the user's own metric, by its name, if it is judged by one.
         """
         run = open_run(folder, write=True, functions=functions)
         try:
-            if seconds is not None:
-                changed = run.settings.replace(seconds=seconds)
+            limits = {"seconds": seconds, "cost": cost}
+            new = {name: limit for name, limit in limits.items() if limit is not None}
+            if new:
+                changed = run.settings.replace(**new)
                 run.emit("settings_changed", settings=changed.to_json())
             run.listeners.extend(listeners)
             return cls(run, agents=agents, executor=executor)
@@ -386,18 +392,21 @@ class Session:
                 raise
 
 
-def known_agents() -> list[dict[str, Any]]:
-    """The casts that can be named, with the options of a run that mean something to them alone."""
-    return [{"name": "playbook", "options": []}]
+class _SessionMeans:
+    """What a session has left, also after it was given more."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-def make_agents(name: str) -> Agents:
-    """The cast of this name; SettingsError when there is none."""
-    if name == "playbook":
-        from mlestar_jupyter.agents.playbook import Playbook
+    @property
+    def search_left(self) -> float:
+        """Seconds to the end of the search."""
+        return self._session.context.budget.search_left
 
-        return Playbook()
-    raise SettingsError(f"unknown agents {name!r}; known are: playbook")
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self._session.context.budget.is_stopped
 
 
 def make_executor(jobs: int) -> Executor:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlestar_jupyter.errors import SettingsError
+
+#: The casts that can be asked for. Those named ``-only`` never go over to the playbook.
+AGENTS = ("playbook", "gemini", "gemini-only", "openai", "openai-only")
+#: The roles of a cast, each of which may have a model of its own.
+ROLES = (
+    "retrieve", "initialize", "merge", "ablate", "summarize", "extract", "plan", "code",
+    "plan_ensemble", "ensemble", "debug", "check_leakage", "check_data_usage", "finalize",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,19 @@ class Settings:
     start: str | None = None  # the user's own notebook or script as a first solution
     step: bool = False  # wait for the user before each outer step, and before the ensemble
     reproduce: bool = True  # execute the finished notebook again before it is delivered
+    # The rest is for casts of language models.
+    cost: float | None = None  # hard limit of what the run pays for them, in dollars
+    model: str | None = None  # None: the cast's own default
+    role_models: dict[str, str] = field(default_factory=dict)  # other models, by role
+    temperature: float | None = None  # None: the model's own default
+    thinking: int | None = None  # tokens that a model may think in a call; None: as it likes
+    calls_at_once: int = 4  # calls in flight
+    calls_per_minute: int | None = None  # None: no limit of ours
+    call_seconds: float = 120.0  # limit of one call
+    examples: bool = True  # tell models a few values of each column
+    prices: dict[str, list[float]] = field(default_factory=dict)  # dollars a million tokens
+    endpoint: str | None = None  # base address of an OpenAI-compatible server
+    replay: str | None = None  # a run whose recorded replies are used, and no network
 
     def __post_init__(self) -> None:
         for name in ("models", "solutions", "jobs", "bootstrap"):
@@ -61,6 +84,45 @@ class Settings:
             raise SettingsError(f"holdout must lie in 0.05 to 0.5, not {self.holdout}")
         if self.sealed and not 0.05 <= self.sealed <= 0.5:
             raise SettingsError(f"sealed must be 0 or lie in 0.05 to 0.5, not {self.sealed}")
+        self._check_models()
+
+    def _check_models(self) -> None:
+        """What is said of language models; SettingsError in one line."""
+        if self.cost is not None and not 0 < self.cost < math.inf:
+            raise SettingsError(
+                f"cost must be more than 0 dollars, not {self.cost:g}; leave it out for no limit, "
+                f"or take --agents playbook, which costs nothing"
+            )
+        if self.calls_at_once < 1:
+            raise SettingsError(f"calls-at-once must be at least 1, not {self.calls_at_once}")
+        if self.calls_per_minute is not None and self.calls_per_minute < 1:
+            raise SettingsError(f"calls-per-minute must be at least 1, not {self.calls_per_minute}")
+        if self.call_seconds < 5:
+            raise SettingsError(f"call-time must be at least 5s, not {self.call_seconds:g}s")
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            raise SettingsError(f"temperature must lie in 0 to 2, not {self.temperature:g}")
+        if self.thinking is not None and self.thinking < 0:
+            raise SettingsError(f"thinking must be 0 tokens or more, not {self.thinking}")
+        if self.model is not None and not self.model.strip():
+            raise SettingsError("model must be a name; write for example --model gemini-2.5-flash")
+        for role, model in self.role_models.items():
+            if role not in ROLES:
+                near = difflib.get_close_matches(role, ROLES, 1, 0.5)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise SettingsError(f"unknown role {role!r}; {hint}roles are {', '.join(ROLES)}")
+            if not model.strip():
+                raise SettingsError(f"no model is named for {role}; write --model {role}=NAME")
+        for model, price in self.prices.items():
+            if len(price) not in (2, 3) or not all(0 <= p < math.inf for p in price):
+                raise SettingsError(
+                    f"the price of {model} must be dollars for a million tokens of input, output "
+                    f"and, if you like, cached input: --price {model}=0.30,2.50,0.03"
+                )
+        if self.endpoint is not None and not re.match(r"https?://[^\s/]", self.endpoint):
+            raise SettingsError(
+                f"endpoint must be an address such as http://localhost:11434/v1, "
+                f"not {self.endpoint!r}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from mlestar_jupyter.candidate import Candidate, Finding
@@ -11,6 +12,7 @@ from mlestar_jupyter.events import Event
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.spending import Spending
 
 
 @dataclass
@@ -32,6 +34,10 @@ class State:
     finished: dict[str, Any] | None = None
     unsealed: dict[str, Any] | None = None
     ended: str = ""
+    spending: Spending = field(default_factory=Spending)  # what language models have cost
+    changes: list[dict[str, Any]] = field(default_factory=list)  # of the cast, within the run
+    cast: str | None = None  # that went on for the one of the settings; "": none did
+    is_cast_of_before: bool = False  # it changed in an earlier session
     # What the user has said (steering), and how far it was taken up.
     pins: list[dict[str, Any]] = field(default_factory=list)
     suggestions: list[dict[str, Any]] = field(default_factory=list)
@@ -41,6 +47,11 @@ class State:
     paused: bool = False
     rejected: set[str] = field(default_factory=set)  # undone by the user, never to come back
     accepted: list[tuple[int, str, bool]] = field(default_factory=list)  # branch, id, is best
+
+    @property
+    def agents(self) -> str:
+        """The cast at work now, in words."""
+        return self.settings.agents if self.cast is None else self.cast or "nobody"
 
     @property
     def pinned(self) -> str | None:
@@ -69,6 +80,13 @@ class State:
         """Whether a candidate became the incumbent of this branch at some time."""
         return any(b == branch and c == candidate for b, c, _ in self.accepted)
 
+    def has_followed(self, incumbent: str, candidate: str) -> bool:
+        """Whether the one replaced the other as the incumbent of some branch."""
+        branches: dict[int, list[str]] = {}
+        for branch, accepted, _ in self.accepted:
+            branches.setdefault(branch, []).append(accepted)
+        return any((incumbent, candidate) in pairwise(chain) for chain in branches.values())
+
     def best_before(self) -> str | None:
         """The best of the run before the present one, leaving out what was rejected."""
         bests = [c for _, c, is_best in self.accepted if is_best and c not in self.rejected]
@@ -86,6 +104,7 @@ class State:
                 self.settings = Settings.from_json(data["settings"])
             case "session_started":
                 self.ended, self.paused, self.waiting = "", False, []
+                self.is_cast_of_before = self.cast is not None
             case "stage_started":
                 self.stage = data["stage"]
             case "cards_retrieved":
@@ -112,6 +131,14 @@ class State:
                 self.finished = dict(data)
             case "unsealed":
                 self.unsealed = dict(data)
+            case "llm_called":
+                self.spending.add(data)
+                # Each session tries the first cast again: here it answers.
+                if self.is_cast_of_before and data["status"] == "ok" and not data["replayed"]:
+                    self.cast, self.is_cast_of_before = None, False
+            case "agents_changed":
+                self.changes.append(dict(data))
+                self.cast, self.is_cast_of_before = str(data["to"]), False
             case "run_finished":
                 self.ended = data["reason"]
                 self.paused, self.waiting = False, []

@@ -43,6 +43,11 @@ def write_table(path: Path, table: Table) -> None:
         writers[path.suffix]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--live``: ask real models too, with a key of yours, for a few cents."""
+    parser.addoption("--live", action="store_true", help="ask real models, with your key")
+
+
 @pytest.fixture
 def save() -> Callable[[Path, Table], None]:
     """The function that writes one table."""

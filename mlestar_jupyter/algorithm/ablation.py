@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlestar_jupyter.algorithm.budget import OutOfTime
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult
 
@@ -21,7 +21,7 @@ def study(
     earlier: Sequence[AblationResult],
     branch: int = 0,
 ) -> list[AblationResult]:
-    """Measure what each block of the incumbent is worth. Raises OutOfTime if none could begin."""
+    """Measure what each block of the incumbent is worth. Raises OutOfMeans if none could begin."""
     run, brief = context.run, context.brief(branch)
     assert incumbent.score is not None
     context.budget.check("refine")
@@ -49,7 +49,7 @@ def study(
             AblationResult(ablation, candidate.id, candidate.score, gain, candidate.seconds)
         )
     if proposals and not results:
-        raise OutOfTime
+        raise OutOfMeans
     if results:
         _write_down(context, incumbent, results, branch)
     return results
@@ -66,7 +66,9 @@ def _write_down(
             return  # a resumed run comes by a study that stands in its journal
     try:
         summary = context.agents.summarize(context.brief(branch), incumbent.solution, results)
-    except ReplyError as error:
+    except Stopped:
+        raise
+    except (ReplyError, OutOfMeans) as error:
         summary = f"(no summary: {error})"
     run.emit(
         "ablation_measured",

@@ -43,6 +43,9 @@ def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decis
         return Decision(False, 0.5, "it is the incumbent itself")
     if candidate.id in run.state.rejected:
         return Decision(False, 0.0, "you have undone it")
+    if run.state.has_followed(incumbent.id, candidate.id):
+        # What has come since is no reason to go another way when a run is resumed.
+        return Decision(True, 1.0, "it replaced it before")
     threshold = run.settings.acceptance
     strict = candidate.score.is_better_than(incumbent.score)
     if threshold is None or candidate.score.self_scored:

@@ -5,14 +5,15 @@ Each is judged like any other candidate, and replaces the incumbent only if it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Failure, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
 from mlestar_jupyter.interfaces import ModelCard
 from mlestar_jupyter.run import Run
@@ -25,7 +26,7 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
         candidate = context.judge(proposal, is_asked=True)
     except Stopped:
         raise
-    except OutOfTime:
+    except OutOfMeans:
         raise BudgetError(
             "no time is left for it; give the run more, with %mlestar resume --time 20m"
         ) from None
@@ -71,7 +72,8 @@ def adopt(context: Context, base: Candidate, solution: Solution) -> Candidate:
 
 def merge_two(context: Context, base: Candidate, other: Candidate) -> Candidate:
     """Merge one candidate into another (Algorithm 1, one step of its loop)."""
-    merged = context.agents.merge(context.brief(base.branch), base.solution, other.solution)
+    with _answering():
+        merged = context.agents.merge(context.brief(base.branch), base.solution, other.solution)
     plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
     parents = (base.id, other.id)
     return offer(context, Proposal("merge", merged, plan, parents, branch=base.branch))
@@ -79,10 +81,11 @@ def merge_two(context: Context, base: Candidate, other: Candidate) -> Candidate:
 
 def try_card(context: Context, card: ModelCard) -> Candidate:
     """Write down a model card of the user's own, and judge a solution with its model."""
-    solution = context.agents.initialize(context.brief(), card)
+    with _answering():
+        solution = context.agents.initialize(context.brief(), card)
     run = context.run
-    if asdict(card) not in run.state.own_cards:
-        run.emit("card_added", card=asdict(card))
+    if card.to_json() not in run.state.own_cards:
+        run.emit("card_added", card=card.to_json())
     branch = run.best.branch if run.best is not None else 0
     plan = f"{card.name}: {card.reason}" if card.reason else card.name
     return offer(context, Proposal("initialize", solution, plan, branch=branch))
@@ -92,7 +95,10 @@ def search_more(context: Context, count: int) -> list[Candidate]:
     """Judge up to so many models that were not tried yet (section 3.1 once more)."""
     run, brief = context.run, context.brief()
     tried = {card["name"] for card in (*run.state.cards, *run.state.own_cards)}
-    cards = context.agents.retrieve(brief, len(tried) + count)
+    wish = f"models of other kinds than these: {', '.join(sorted(tried))}"
+    brief = replace(brief, suggestions=(*brief.suggestions, wish))
+    with _answering():
+        cards = context.agents.retrieve(brief, len(tried) + count)
     new = [card for card in cards if card.name not in tried][:count]
     if not new:
         names = ", ".join(sorted(tried))
@@ -105,13 +111,26 @@ def debug_again(context: Context, candidate: Candidate) -> Candidate:
     if candidate.score is not None:
         raise MlestarError(f"{candidate.id} ran without an error; there is nothing to debug")
     failure = _failure(context.run, candidate)
-    corrected = context.agents.debug(context.brief(candidate.branch), candidate.solution, failure)
+    brief = replace(context.brief(candidate.branch), candidate=candidate.id)
+    with _answering():
+        corrected = context.agents.debug(brief, candidate.solution, failure)
     if corrected is None or corrected.key == candidate.solution.key:
         raise MlestarError(f"the debugger has no correction for {candidate.id}: {candidate.reason}")
     plan = f"mend {candidate.id}: {candidate.reason}"
     parents = (candidate.id, *candidate.parents)
     block = candidate.block
     return offer(context, Proposal("debug", corrected, plan, parents, block, candidate.branch))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Agents that cannot go on are an error here: the user waits for just this."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except OutOfMeans as error:
+        raise BudgetError(str(error) or "the agents have nothing left to answer with") from None
 
 
 def _failure(run: Run, candidate: Candidate) -> Failure:

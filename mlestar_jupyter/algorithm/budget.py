@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from mlestar_jupyter.endings import OutOfMeans, Stopped
+
 #: Share of the search after which no new work of a stage begins. Refinement gets the most, as in
 #: the paper (section 4.1: initial solutions are cheap, refinement is where the time goes).
 STAGE_ENDS = {"initialize": 0.35, "merge": 0.5, "refine": 0.8, "ensemble": 1.0}
@@ -12,14 +14,6 @@ STAGE_ENDS = {"initialize": 0.35, "merge": 0.5, "refine": 0.8, "ensemble": 1.0}
 FIRST_RESERVE = 0.1, 6.0
 #: A stage is not begun for a candidate that would surely be cut off.
 SURELY = 0.9
-
-
-class OutOfTime(Exception):  # noqa: N818 (control flow: it ends a stage, it is no error)
-    """There is no time left in this stage to begin more work. Caught where stages end."""
-
-
-class Stopped(OutOfTime):
-    """The user asked to stop: nothing more is begun, in any stage."""
 
 
 class Budget:
@@ -71,8 +65,8 @@ class Budget:
         self.reserve = min(max(seconds, share * self.total / 2, least), self.total / 2)
 
     def check(self, stage: str, expected: float = 0.0) -> None:
-        """Raise OutOfTime when work of this stage, expected to take so long, should not begin."""
+        """Raise OutOfMeans when work of this stage, expected to take so long, should not begin."""
         if self._stop.is_set():
             raise Stopped
         if self.stage_left(stage) <= 0 or self.search_left < SURELY * expected:
-            raise OutOfTime
+            raise OutOfMeans

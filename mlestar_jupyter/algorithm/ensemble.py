@@ -9,7 +9,9 @@ from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.initialize import rank
+from mlestar_jupyter.algorithm.refine import PENDING
 from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import Attempt
 
@@ -46,9 +48,10 @@ def ensemble(
     best: Candidate | None = None
     while len(attempts) < steps:
         wanted = min(context.side_by_side(1), steps - len(attempts))
+        before = len(attempts)
         proposals = _proposals(context, solutions, attempts, wanted)
-        if not proposals:
-            break
+        if not proposals and len(attempts) == before:
+            break  # out of ideas; a plan that gave nothing was an attempt
         judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
         for plan, proposal in proposals.items():
             candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
@@ -57,7 +60,14 @@ def ensemble(
             decision = decide(run, candidate, best)
             gain = candidate.score.gain_over(single.score) if candidate.score else None
             attempts.append(
-                Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted)
+                Attempt(
+                    plan,
+                    candidate.score,
+                    gain,
+                    candidate.seconds,
+                    decision.accepted,
+                    candidate.reason,
+                )
             )
             if decision.accepted:
                 replace_incumbent(run, ENSEMBLE_BRANCH, candidate, decision.reason, best)
@@ -77,16 +87,25 @@ def _proposals(
     parents = tuple(c.id for c in solutions)
     proposals: dict[str, Proposal] = {}
     while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(plan, None, None, 0.0) for plan in proposals)]
-        plan = agents.plan_ensemble(brief, solutions, tried)
-        if plan is None or plan in proposals:
-            break
+        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
+        named = "(no plan)"
         try:
+            context.budget.check("ensemble")
+            plan = agents.plan_ensemble(brief, solutions, tried)
+            if plan is None or plan in proposals:
+                break
+            named = plan
             solution = agents.ensemble(brief, solutions, plan)
             solution.check_compiles()
+        except Stopped:
+            raise
+        except OutOfMeans:
+            if proposals:  # what was proposed before can still be judged
+                break
+            raise
         except ReplyError as error:
             context.run.emit("note", text=f"an ensemble plan gave no solution: {error}")
-            attempts.append(Attempt(plan, None, None, 0.0))
+            attempts.append(Attempt(named, None, None, 0.0, reason=str(error)))
             wanted -= 1
             continue
         proposals[plan] = Proposal("ensemble", solution, plan, parents, branch=ENSEMBLE_BRANCH)

@@ -8,6 +8,7 @@ from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.initialize import rank
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome
 from mlestar_jupyter.checks.leakage import find_leaks
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.grading import InvalidPredictions, grade
 from mlestar_jupyter.interfaces import Execution, Limits
@@ -34,7 +35,9 @@ def final_solution(context: Context, candidate: Candidate) -> Solution:
     try:
         solution = context.agents.finalize(brief, candidate.solution)
         solution.check_compiles()
-    except ReplyError as error:
+    except Stopped:
+        raise
+    except (ReplyError, OutOfMeans) as error:
         context.run.emit("note", text=f"{candidate.id} is delivered as it is: {error}")
         return candidate.solution
     if any(finding.certain for finding in find_leaks(solution, context.run.task)):
@@ -74,7 +77,9 @@ def finalize(context: Context, candidate: Candidate) -> Final | None:
                 break
             try:
                 corrected = context.agents.debug(context.brief(), solution, failure)
-            except ReplyError:
+            except Stopped:
+                raise
+            except (ReplyError, OutOfMeans):
                 break
             if corrected is None or corrected.key == solution.key:
                 break

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mlestar_jupyter.algorithm.budget import Stopped
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.run import Run
 
 #: How often a waiting thread looks whether the run was stopped, in seconds.

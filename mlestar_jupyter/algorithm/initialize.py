@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.checks.data_usage import find_unused
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError, ReplyError, SettingsError
+from mlestar_jupyter.interfaces import ModelCard
 from mlestar_jupyter.solution import Solution
 
 
@@ -22,25 +23,21 @@ def initialize(context: Context) -> list[Candidate]:
 
     Raises BudgetError when time was too short for any, MlestarError when all of them failed.
     """
-    run, agents, brief = context.run, context.agents, context.brief()
+    run = context.run
     proposals = []
     if run.settings.start is not None:
         own = read_start(run.folder / run.settings.start)
         proposals.append(Proposal("initialize", own, "the notebook that the run starts from"))
-    cards = agents.retrieve(brief, run.settings.models)
-    if not run.state.cards:
-        run.emit("cards_retrieved", cards=[asdict(card) for card in cards])
-    for card in cards:
-        try:
-            solution = agents.initialize(brief, card)
-        except ReplyError as error:
-            run.emit("note", text=f"no solution for the model {card.name}: {error}")
-            continue
-        proposals.append(Proposal("initialize", solution, f"{card.name}: {card.reason}"))
+    cards, obstacle = _cards(context)
+    found, other = _first_solutions(context, cards)
+    proposals += found
+    obstacle = obstacle or other
     candidates = context.judge_all(proposals)
     ranked = rank(candidates)
     if ranked:
         return ranked
+    if not proposals and obstacle:
+        raise BudgetError(f"no solution could be proposed: {obstacle}")
     failed = [c for c in candidates if c.status not in ("cancelled", "timed_out")]
     if not failed:
         raise BudgetError(
@@ -49,6 +46,43 @@ def initialize(context: Context) -> list[Candidate]:
         )
     reasons = "; ".join(f"{c.id} {c.solution.title}: {c.reason}" for c in failed[:3])
     raise MlestarError(f"none of {len(failed)} initial solutions could be scored: {reasons}")
+
+
+def _cards(context: Context) -> tuple[list[ModelCard], str]:
+    """What the retriever gives, and why that is nothing, if something went wrong."""
+    run = context.run
+    try:
+        cards = context.agents.retrieve(context.brief(), run.settings.models)
+    except Stopped:
+        raise
+    except (ReplyError, OutOfMeans) as error:
+        run.emit("note", text=f"no models were found: {error}")
+        return [], str(error)
+    if not run.state.cards:
+        run.emit("cards_retrieved", cards=[card.to_json() for card in cards])
+    return cards, ""
+
+
+def _first_solutions(context: Context, cards: list[ModelCard]) -> tuple[list[Proposal], str]:
+    """A solution for each card, asked for side by side, and why there is none where there is none.
+
+    A cast may take a minute for each.
+    """
+    agents, brief = context.agents, context.brief()
+    with ThreadPoolExecutor(context.run.settings.calls_at_once, "mlestar-initial") as pool:
+        futures = [pool.submit(agents.initialize, brief, card) for card in cards]
+    proposals, obstacle = [], ""
+    for card, future in zip(cards, futures, strict=True):
+        try:
+            solution = future.result()
+        except Stopped:
+            raise
+        except (ReplyError, OutOfMeans) as error:
+            obstacle = obstacle or str(error)
+            context.run.emit("note", text=f"no solution for the model {card.name}: {error}")
+            continue
+        proposals.append(Proposal("initialize", solution, f"{card.name}: {card.reason}"))
+    return proposals, obstacle
 
 
 def rank(candidates: list[Candidate]) -> list[Candidate]:
@@ -68,6 +102,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
     replace_incumbent(context.run, branch, base, "the best of the initial solutions")
     for other in ranked[branch + 1 :]:
         try:
+            context.budget.check("merge")  # nothing is asked for that could not be judged
             merged = context.agents.merge(context.brief(branch), base.solution, other.solution)
             plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
             parents = (base.id, other.id)
@@ -77,7 +112,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
             continue
         except Stopped:
             raise
-        except OutOfTime:
+        except OutOfMeans:
             break
         decision = decide(context.run, candidate, base)
         if not decision.accepted:
@@ -104,7 +139,7 @@ def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candida
         return incumbent
     except Stopped:
         raise
-    except OutOfTime:
+    except OutOfMeans:
         return incumbent
     decision = decide(context.run, candidate, incumbent)
     if not decision.accepted:

@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.ensemble import ENSEMBLE_BRANCH, ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.initialize import initialize, merge, use_all_data
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.algorithm.steps import begin_step
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import MlestarError
 
 #: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/overhead.py).
@@ -49,7 +49,7 @@ def search(context: Context) -> Candidate:
             ensemble(context, finals)
     except Stopped:
         raise
-    except OutOfTime:
+    except OutOfMeans:
         pass
     _keep_back(context)
     assert run.best is not None

@@ -6,13 +6,16 @@ from dataclasses import asdict
 
 from mlestar_jupyter.algorithm import ablation
 from mlestar_jupyter.algorithm.acceptance import decide
-from mlestar_jupyter.algorithm.budget import OutOfTime, Stopped
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult, Attempt, Target
+
+#: Why a plan has no score yet, for the planner.
+PENDING = "it is being tried side by side with the next"
 
 
 def refine(
@@ -40,7 +43,7 @@ def refine(
         try:
             step = begin_step(context, incumbent, branch, number, of=outer, scope=scope, pin=block)
             incumbent = step.incumbent
-            results = ablation.study(context, incumbent, earlier, branch)
+            results = _study(context, incumbent, earlier, branch)
             earlier += results
             known = measured.setdefault(incumbent.id, [])
             known += results
@@ -52,7 +55,7 @@ def refine(
             incumbent = _inner_loop(context, incumbent, target, branch, inner)
         except Stopped:
             raise
-        except OutOfTime:
+        except OutOfMeans:
             break
         except ReplyError as error:
             context.run.emit("note", text=f"branch {branch}: this step was given up: {error}")
@@ -62,6 +65,17 @@ def refine(
     if scope:
         return incumbent
     return context.run.state.candidates[context.run.state.incumbents.get(branch, incumbent.id)]
+
+
+def _study(
+    context: Context, incumbent: Candidate, earlier: list[AblationResult], branch: int
+) -> list[AblationResult]:
+    """The ablation study; without usable variants the step goes on by judgement alone."""
+    try:
+        return ablation.study(context, incumbent, earlier, branch)
+    except ReplyError as error:
+        context.run.emit("note", text=f"branch {branch}: no ablation study: {error}")
+        return []
 
 
 def _target(
@@ -74,20 +88,35 @@ def _target(
     """What the extractor chooses, or the first plan for the block that the user pinned."""
     run, brief, solution = context.run, context.brief(branch), step.incumbent.solution
     if step.pin is None:
-        target = context.agents.extract(brief, solution, results, earlier)
+        try:
+            target = context.agents.extract(brief, solution, results, earlier)
+        except ReplyError as error:
+            gains = {r.ablation.block: abs(r.gain) for r in results if r.gain}
+            if not gains:
+                raise
+            block = max(gains, key=lambda name: gains[name])
+            run.emit("note", text=f"branch {branch}: {block} by its figures alone: {error}")
+            target = _first_plan(
+                context, step, Target(block, "", "it changed the score most"), branch
+            )
     else:
         if step.pin not in solution.names:
             known = ", ".join(solution.names)
             raise ReplyError(f"{step.incumbent.id} has no block {step.pin!r}; it has {known}")
-        wanted = Target(step.pin, "", "pinned by you")
-        first = context.agents.plan(brief, solution, wanted, [])
-        target = None if first is None else Target(step.pin, first, wanted.reason)
+        target = _first_plan(context, step, Target(step.pin, "", "pinned by you"), branch)
     if target is not None:
         solution.source(target.block)
         data = {"candidate": step.incumbent.id, "branch": branch, **asdict(target)}
         if data not in run.state.targets:
             run.emit("target_chosen", **data)
     return target
+
+
+def _first_plan(context: Context, step: Step, wanted: Target, branch: int) -> Target | None:
+    """The target with the planner's first plan for it; None when there is none."""
+    solution = step.incumbent.solution
+    first = context.agents.plan(context.brief(branch), solution, wanted, [])
+    return None if first is None else Target(wanted.block, first, wanted.reason)
 
 
 def _inner_loop(
@@ -103,9 +132,10 @@ def _inner_loop(
     width = context.side_by_side(run.settings.solutions)
     while len(attempts) < steps:
         wanted = min(width, steps - len(attempts))
+        before = len(attempts)
         proposals = _proposals(context, incumbent, target, branch, attempts, wanted)
-        if not proposals:
-            break
+        if not proposals and len(attempts) == before:
+            break  # out of ideas; a plan that gave nothing was an attempt
         judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
         for plan, proposal in proposals.items():
             candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
@@ -127,17 +157,26 @@ def _proposals(
     agents, brief, solution = context.agents, context.brief(branch), incumbent.solution
     proposals: dict[str, Proposal] = {}
     while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(plan, None, None, 0.0) for plan in proposals)]
-        plan = agents.plan(brief, solution, target, tried) if tried else target.plan
-        if plan is None or plan in proposals:
-            break
+        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
+        named = "(no plan)"
         try:
+            context.budget.check("refine")  # no plan is paid for that could not be judged
+            plan = agents.plan(brief, solution, target, tried) if tried else target.plan
+            if plan is None or plan in proposals:
+                break
+            named = plan
             source = agents.code(brief, solution, target, plan)
             changed = solution.replace(target.block, source)
             changed.check_compiles()
+        except Stopped:
+            raise
+        except OutOfMeans:
+            if proposals:  # what was proposed before can still be judged
+                break
+            raise
         except ReplyError as error:
             context.run.emit("note", text=f"a plan for {target.block} gave no block: {error}")
-            attempts.append(Attempt(plan, None, None, 0.0))
+            attempts.append(Attempt(named, None, None, 0.0, reason=str(error)))
             wanted -= 1
             continue
         parents = (incumbent.id,)
@@ -160,7 +199,9 @@ def _compare(
         best = start
     decision = decide(context.run, candidate, best)
     gain = candidate.score.gain_over(start.score) if candidate.score else None
-    attempts.append(Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted))
+    attempts.append(
+        Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted, candidate.reason)
+    )
     if decision.accepted:
         replace_incumbent(context.run, branch, candidate, decision.reason, best)
         return candidate

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.errors import SettingsError
-from mlestar_jupyter.options import Parser, add_settings_options, add_task_options, seconds
+from mlestar_jupyter.options import (
+    Parser,
+    add_settings_options,
+    add_task_options,
+    dollars,
+    seconds,
+)
 
 #: Verbs that take a cell's text: ``%%mlestar adopt`` and so on. No run can have these names.
 CELL_VERBS = ("adopt", "suggest", "card", "task")
@@ -123,6 +129,7 @@ def _add_steering(verb: Any) -> None:
     verb("pause", "begin nothing more; the clock stands")
     resume = verb("resume", "go on: after a pause, with the next step, or after a stop")
     resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
+    resume.add_argument("--cost", type=dollars, metavar="DOLLARS", help="and of what it pays")
     _add_background(resume)
     verb("stop", "end what is under way; the run can be resumed")
 
@@ -137,7 +144,7 @@ def _add_reading(verb: Any) -> None:
     diff.add_argument("other", nargs="?", help="the one it is compared with; its first parent")
     why = verb("why", "why a candidate is as it is, and what was tried and lost")
     why.add_argument("id", nargs="?", default="best", help="its id, or best")
-    verb("cost", "where the time went")
+    verb("cost", "where the time and the money went")
     runs = verb("runs", "the runs in a folder", of_run=False)
     runs.add_argument("folder", nargs="?", type=Path, help="mlestar_runs")
 

@@ -1,8 +1,7 @@
 """The channel to a front end: two comms, one for what happens and one for what is asked.
 
-``mlestar`` is opened by the kernel and only ever sent on. ``mlestar.control`` is opened by the
-front end, over a subshell of its own, and only ever answered on. On one comm for both, a kernel
-that sends from a cell would hear an answer only when that cell has ended.
+``mlestar`` is opened by the kernel and only sent on; ``mlestar.control`` by the front end, over a
+subshell of its own, and only answered on: docs/protocol.md says why.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from mlestar_jupyter.jupyter import kernel, messages
 from mlestar_jupyter.jupyter.requests import Requests, is_at_work
 from mlestar_jupyter.notebook.cells import id_prefix
 from mlestar_jupyter.notebook.telling import told_by
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 
 EVENTS, CONTROL = "mlestar", "mlestar.control"
 #: Replies that are kept, so that a request which is sent again is not done again.
@@ -37,6 +36,10 @@ class Attached:
     run: Run
     anchor: str | None
     listen: Callable[[Event], None]
+    watch: Callable[[Writing], None]
+
+
+Waiting = tuple[Attached, Event | Writing] | threading.Event
 
 
 class Channel:
@@ -60,9 +63,8 @@ class Channel:
         self._replies: dict[str, messages.Message] = {}
         self._events: Any = None  # the comm that the kernel sends on
         self._is_refused = False  # nobody was there when it was opened
-        self._waiting: queue.SimpleQueue[tuple[Attached, Event] | threading.Event] = (
-            queue.SimpleQueue()
-        )
+        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._written: dict[tuple[str, str, int], Writing] = {}
         self._sender: threading.Thread | None = None
         self._requests = Requests(self._attached_runs, self._command, kernel.namespace, defaults)
         if kernel.kernel() is not None:
@@ -90,8 +92,9 @@ class Channel:
             # Work that was asked for from the sidebar has no cell: that of the run stays.
             cell = kernel.cell_id() if is_last else None
             anchor = anchor or cell or (None if before is None else before.anchor)
-            entry = Attached(name, run, anchor, lambda _: None)
+            entry = Attached(name, run, anchor, lambda _: None, lambda _: None)
             entry.listen = lambda event: self._heard(entry, event)
+            entry.watch = lambda writing: self._saw(entry, writing)
             self._attached[run.folder] = entry
             if not is_last:
                 places = order if before is not None else [run.folder, *order]
@@ -101,6 +104,7 @@ class Channel:
             for event in [] if before is None else run.events[len(before.run.events) :]:
                 self._heard(entry, event)
             run.listeners.append(entry.listen)
+            run.watchers.append(entry.watch)
         with contextlib.suppress(Exception):
             # Front ends name the cell that they execute. Where nobody does (papermill, nbconvert)
             # nobody would answer, and some complain of a comm that they do not know.
@@ -117,6 +121,7 @@ class Channel:
             entry = self._attached.pop(run.folder, None)
         if entry is not None and entry.listen in entry.run.listeners:
             entry.run.listeners.remove(entry.listen)
+            entry.run.watchers.remove(entry.watch)
         return entry
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -131,9 +136,18 @@ class Channel:
     # drawing bars must not hold up a run.
 
     def _heard(self, entry: Attached, event: Event) -> None:
-        # Called under the run's lock: nothing here may wait.
+        # Called under the run's lock: nothing may wait.
         if self._front_ends:
             self._waiting.put((entry, event))
+
+    def _saw(self, entry: Attached, writing: Writing) -> None:
+        # Words come in faster than they can be shown: only the latest of an agent wait here.
+        who = (entry.name, writing.role, writing.branch)
+        with self._lock:
+            if self._front_ends:
+                if who not in self._written:
+                    self._waiting.put((entry, writing))
+                self._written[who] = writing
 
     def _start_sender(self) -> None:
         with self._lock:
@@ -152,6 +166,11 @@ class Channel:
                 item.set()
                 continue
             entry, event = item
+            if isinstance(event, Writing):
+                with self._lock, contextlib.suppress(Exception):
+                    event = self._written.pop((entry.name, event.role, event.branch), event)
+                    self._send(messages.writing(entry.name, event))
+                continue
             changed[entry.name] = entry
             # A run that was moved or damaged meanwhile has cells that cannot be made.
             with contextlib.suppress(Exception):

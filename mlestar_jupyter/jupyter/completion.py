@@ -15,8 +15,8 @@ from typing import Any
 from mlestar_jupyter.jupyter import arguments
 from mlestar_jupyter.jupyter.namespace import frame_names, function_names, is_frame
 from mlestar_jupyter.metrics import METRICS
-from mlestar_jupyter.run import Run
-from mlestar_jupyter.session import known_agents
+from mlestar_jupyter.run import RUNS, Run
+from mlestar_jupyter.settings import ROLES
 from mlestar_jupyter.tables import DELIMITERS
 
 _MAGIC = re.compile(
@@ -176,7 +176,8 @@ def _unused(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
     return [
         next((s for s in action.option_strings if s.startswith("--")), action.option_strings[0])
         for action in parser._actions
-        if action.option_strings and id(action) not in used
+        if action.option_strings
+        and (id(action) not in used or isinstance(action, argparse._AppendAction))
     ]
 
 
@@ -217,9 +218,19 @@ def _values(
         return frame_names(user_ns)
     if name == "metric":
         return [*METRICS, *function_names(user_ns)]
-    if name == "agents":
-        return [cast["name"] for cast in known_agents()]
+    if name in ("models_named", "price"):
+        return _models(name)
+    if name == "replay":
+        return [path.parent.as_posix() for path in sorted(RUNS.glob("*/replies"))]
     return []
+
+
+def _models(name: str) -> list[str]:
+    """Names of models whose price is known, and of roles."""
+    from mlestar_jupyter.agents.llm.prices import PRICES
+
+    roles = [f"{role}=" for role in ROLES] if name == "models_named" else []
+    return [*sorted(PRICES), *roles]
 
 
 def _candidates(run: Run | None) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Any
 from mlestar_jupyter.jupyter.completion import columns_of
 from mlestar_jupyter.jupyter.namespace import frame_names
 from mlestar_jupyter.metrics import METRICS
+from mlestar_jupyter.settings import AGENTS
 
 #: Fields of the form and the options that they are; the task itself is the cell's text.
 OPTIONS = {
     "data": "--data", "train": "--train", "test": "--test", "target": "--target",
-    "metric": "--metric", "time": "--time",
+    "metric": "--metric", "time": "--time", "agents": "--agents", "cost": "--cost",
 }  # fmt: skip
 
 
@@ -52,6 +53,11 @@ class Form:
                 options=tuple(METRICS), **combo,
             ),
             "time": field(widgets.Text, "time", "90s, 10m, 1h", value="10m"),
+            "agents": field(
+                widgets.Dropdown, "agents",
+                options=[("as %config has it", ""), *((name, name) for name in AGENTS)],
+            ),
+            "cost": field(widgets.Text, "limit in $", "2, for language models alone"),
             "name": field(widgets.Text, "name", "of the run"),
             "step": field(widgets.Checkbox, "step by step", value=False, indent=True),
         }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mlestar_jupyter.candidate import Candidate
@@ -16,8 +16,17 @@ _STATES = {"paused": "paused", "waiting": "waiting for you", "at work": "at work
 _GO_ON = "go on with %mlestar resume"
 
 
-def live_markup(now: Progress, folder: Path, chart: str, title: str = "", ended: str = "") -> str:
-    """A run at one moment as HTML. ``ended`` are words about how the work ended."""
+def live_markup(
+    now: Progress,
+    folder: Path,
+    chart: str,
+    title: str = "",
+    ended: str = "",
+    writing: Sequence[str] = (),
+) -> str:
+    """A run at one moment as HTML. ``ended`` are words about how the work ended, ``writing`` what
+    agents are writing just now.
+    """
     name = m.span(m.esc(now.name), "font-weight:600")
     story = words.path_markup(folder / "run.ipynb", "story of the run")
     doing = f" {m.muted(m.esc(title))}" if title else ""
@@ -27,6 +36,9 @@ def live_markup(now: Progress, folder: Path, chart: str, title: str = "", ended:
         _time(now),
         _best(now),
         m.line(m.muted(m.esc(line))) if (line := _branches(now)) else "",
+        m.line(m.muted(m.esc(line))) if (line := _agents(now)) else "",
+        m.line(m.span(m.esc(now.changed), f"color:{m.WARM}")) if now.changed else "",
+        *(m.line(m.span(f"✎ {m.esc(line)}", "opacity:.65;font-style:italic")) for line in writing),
         _waiting(now),
         f'<div style="margin:.4em 0">{chart}</div>' if chart else "",
         _last(now),
@@ -35,7 +47,7 @@ def live_markup(now: Progress, folder: Path, chart: str, title: str = "", ended:
     )
 
 
-def live_text(now: Progress, title: str = "", ended: str = "") -> str:
+def live_text(now: Progress, title: str = "", ended: str = "", writing: Sequence[str] = ()) -> str:
     """A run at one moment as plain text."""
     share = _share(now)
     bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
@@ -48,6 +60,8 @@ def live_text(now: Progress, title: str = "", ended: str = "") -> str:
     ]
     if where := _branches(now):
         lines.append(where)
+    lines += [line for line in (_agents(now), now.changed) if line]
+    lines += [f"✎ {line}" for line in writing]
     lines += [line for report in now.reports for line in _report_lines(report)]
     if now.reports or now.state == "paused":
         lines.append(_GO_ON)
@@ -66,7 +80,8 @@ def plain_text(now: Progress, title: str = "", ended: str = "") -> str:
     stage = "" if now.state == "ended" or ended else f", {', '.join(now.stages) or 'beginning'}"
     line = f"{now.name}{doing}: {_state(now, ended)}{stage}; {_clock(now)}; {_best_text(now)}"
     reports = [line for report in now.reports for line in _report_lines(report)]
-    return "\n".join([line, *reports, *([ended] if ended else [])])
+    agents = [words for words in (now.changed, _agents(now) if ended else "") if words]
+    return "\n".join([line, *agents, *reports, *([ended] if ended else [])])
 
 
 def _gain(now: Progress, candidate: Candidate) -> float | None:
@@ -150,6 +165,13 @@ def _branches(now: Progress) -> str:
         if b.stage == "refine" and b.target and "refine" in now.stages
     ]
     return "; ".join(told) if now.state == "at work" else ""
+
+
+def _agents(now: Progress) -> str:
+    """The cast and what it has cost; nothing with the playbook alone."""
+    if not now.spent:
+        return "" if now.agents in ("", "playbook") else f"agents: {now.agents}"
+    return f"agents: {now.agents}, {now.spent}"
 
 
 def _report_lines(report: object) -> list[str]:

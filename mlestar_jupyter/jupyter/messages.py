@@ -17,13 +17,17 @@ from mlestar_jupyter.events import Event
 from mlestar_jupyter.metrics import METRICS
 from mlestar_jupyter.notebook.cells import id_prefix
 from mlestar_jupyter.notebook.telling import Telling, places
+from mlestar_jupyter.run import Writing
 from mlestar_jupyter.solution import Block, Solution
+from mlestar_jupyter.spending import Spending
 from mlestar_jupyter.state import State
 
 #: Raised when a front end that knows only the former version would go wrong.
 PROTOCOL = 1
 #: What the front end may ask for over ``mlestar.control``.
 REQUESTS = ("hello", "snapshot", "cells", "candidate", "runs", "form", "command")
+#: So much of the end of what an agent writes is sent.
+WRITTEN = 2000
 
 Message = dict[str, Any]
 
@@ -69,6 +73,16 @@ def status(run: str, state: State, seq: int, *, elapsed: float, is_at_work: bool
         "best": None if best is None else _summary(best),
         "counts": _counts(state),
         "pinned": state.pinned, "waiting": plain(state.waiting),
+        "agents": state.agents,
+        "spent": _spent(state),
+    }  # fmt: skip
+
+
+def writing(run: str, written: Writing) -> Message:
+    """What an agent has written so far of its answer; "" when it is done."""
+    return {
+        "type": "writing", "run": run, "role": written.role, "branch": written.branch,
+        "text": written.text[-WRITTEN:],
     }  # fmt: skip
 
 
@@ -103,10 +117,13 @@ def candidate(
     parent: Candidate | None,
     outputs: Mapping[str, Sequence[Any]],
     checks: Mapping[str, Any] | None,
+    spent: Spending | None = None,
+    pages: Iterable[tuple[str, str]] = (),
 ) -> Message:
     """A candidate's blocks beside those of its parent, for a comparison cell by cell.
 
-    ``outputs`` are those of its blocks by name, ``checks`` what the checks see in its source.
+    ``outputs`` are those of its blocks by name, ``checks`` what the checks see in its source,
+    ``spent`` what language models have cost for it, ``pages`` those of the web behind it.
     """
     before = {} if parent is None else {b.name: b.source for b in parent.solution.blocks}
     names = set(found.solution.names)
@@ -122,6 +139,8 @@ def candidate(
         ],
         "gone": [{"name": n, "before": source} for n, source in before.items() if n not in names],
         "checks": plain(checks),
+        "spent": None if spent is None else plain(spent.to_json()),
+        "pages": [{"url": url, "title": title} for url, title in pages],
     }  # fmt: skip
 
 
@@ -236,6 +255,13 @@ def _standing(state: State, is_at_work: bool) -> str:
     if state.waiting:
         return "waiting"
     return "paused" if state.paused else "working"
+
+
+def _spent(state: State) -> dict[str, Any] | None:
+    """What language models have cost; null while none was asked."""
+    if state.spending.is_none:
+        return None
+    return {**state.spending.to_json(), "limit": state.settings.cost}
 
 
 def _summary(found: Candidate) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from mlestar_jupyter.checks.data_usage import find_unused
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.journal import is_locked, read_events
-from mlestar_jupyter.jupyter import messages
+from mlestar_jupyter.jupyter import casts, messages
 from mlestar_jupyter.jupyter.completion import columns_of
 from mlestar_jupyter.jupyter.namespace import frame_names, function_names
 from mlestar_jupyter.notebook.cells import executed_cells, id_prefix
 from mlestar_jupyter.notebook.telling import tellings
+from mlestar_jupyter.reading import calls
+from mlestar_jupyter.reading import pages as found_pages
 from mlestar_jupyter.run import RUNS, Run
-from mlestar_jupyter.session import known_agents, open_run
+from mlestar_jupyter.session import open_run
 
 #: Cells of so many candidates may be asked for at once: each may carry pictures.
 AT_ONCE = 50
@@ -107,7 +109,9 @@ class Requests:
         parent = run.state.candidates.get(found.parents[0]) if found.parents else None
         cells = executed_cells(run, found)
         outputs = {block: cell.outputs for block, cell in cells.items()}
-        return messages.candidate(shown, found, parent, outputs, _checks(run, found))
+        spent, pages = calls(run).of(found.id), found_pages(run, found.id)
+        checks = _checks(run, found)
+        return messages.candidate(shown, found, parent, outputs, checks, spent, pages)
 
     def _form(self, data: Any, train: Any) -> messages.Message:
         namespace = self._namespace()
@@ -121,7 +125,7 @@ class Requests:
                 {"name": name, "rows": rows, "columns": columns_of(["--train", name], namespace)}
             )
         return messages.form(
-            frames, columns_of(words, namespace), function_names(namespace), known_agents(),
+            frames, columns_of(words, namespace), function_names(namespace), casts.choices(),
             self._defaults(),
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlestar_jupyter.algorithm.budget import Stopped
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.jupyter.display import Live
@@ -95,6 +95,7 @@ class Work:
         with self._shown_lock:
             self._shown.append((live, contextvars.copy_context()))
             self.run.listeners.append(live.listen)
+            self.run.watchers.append(live.watch)
         self.refresh()
 
     def refresh(self, *, force: bool = False) -> None:

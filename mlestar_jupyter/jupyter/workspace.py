@@ -129,9 +129,12 @@ class Workspace:
         """The work that this very cell has begun, if it has not ended."""
         return next((work for work in all_work() if work.cell == cell), None)
 
-    def resume(self, values: Values, *, seconds: float | None = None) -> Session:
+    def resume(
+        self, values: Values, *, seconds: float | None = None, cost: float | None = None
+    ) -> Session:
         """Open the current run to go on with it."""
-        return Session.resume(self.current(values), seconds=seconds, functions=self.namespace)
+        folder = self.current(values)
+        return Session.resume(folder, seconds=seconds, cost=cost, functions=self.namespace)
 
     def at_rest(self, values: Values, title: str) -> None:
         """Raise MlestarError if the current run is at work in this kernel."""

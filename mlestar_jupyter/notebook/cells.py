@@ -181,10 +181,17 @@ def study_words(run: Run, study: Mapping[str, Any]) -> str:
 def cards_words(cards: Sequence[Mapping[str, Any]]) -> str:
     """The model cards that were retrieved, as a table."""
     rows = [
-        [f"**{escape(card['name'])}**", escape(card["reason"]), link(str(card.get("source", "")))]
-        for card in cards
+        [f"**{escape(card['name'])}**", escape(card["reason"]), card_links(card)] for card in cards
     ]
     return table(["model", "why", "source"], rows)
+
+
+def card_links(card: Mapping[str, Any]) -> str:
+    """The pages of a model card as links, its source first."""
+    pages = {str(url): str(title) for url, title in card.get("pages") or ()}
+    source = str(card.get("source") or "")
+    known = {source: pages.pop(source, "")} if source else {}
+    return ", ".join(link(url, title) for url, title in {**known, **pages}.items())
 
 
 def _by_gain(result: Mapping[str, Any]) -> float:

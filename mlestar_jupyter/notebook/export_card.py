@@ -11,10 +11,16 @@ from typing import Any
 from mlestar_jupyter._version import __version__
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import short_list
-from mlestar_jupyter.notebook.cells import plan_words
+from mlestar_jupyter.notebook.cells import card_links, plan_words
 from mlestar_jupyter.notebook.finished import trust_lines
-from mlestar_jupyter.notebook.markdown import escape, link, table, without_headings
-from mlestar_jupyter.notebook.sources import frozen_fingerprints, modules_in, package_versions
+from mlestar_jupyter.notebook.markdown import escape, table, without_headings
+from mlestar_jupyter.notebook.sources import (
+    agents_words,
+    frozen_fingerprints,
+    modules_in,
+    package_versions,
+    proposers,
+)
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
 from mlestar_jupyter.settings import format_seconds
@@ -95,9 +101,9 @@ def model_card(
         "## Limits",
         "\n".join(f"- {line}" for line in _limits(run, candidate)),
     ]
-    cards = [card for card in run.state.cards if card.get("source")]
+    cards = [card for card in run.state.cards if card.get("source") or card.get("pages")]
     if cards:
-        lines = [f"- {escape(card['name'])}: {link(str(card['source']))}" for card in cards]
+        lines = [f"- {escape(card['name'])}: {card_links(card)}" for card in cards]
         parts += ["## Sources of the models that were retrieved", "\n".join(lines)]
     facts = "Versions are in requirements.txt, hashes of the data and the folds in fingerprint.json"
     parts.append(f"{facts}, the code and the licences of its packages in solution.ipynb.")
@@ -142,8 +148,8 @@ def _search(run: Run, candidate: Candidate) -> str:
         f"{candidate.stage}: {escape(plan_words(candidate))}",
         f"- {len(known) - ablations} candidates in {format_seconds(run.state.elapsed)}, "
         f"{scored} of them with a score, and {ablations} ablations",
-        f"- agents: {escape(run.settings.agents)}; seed {run.settings.seed}; "
-        f"mlestar-jupyter {__version__}",
+        f"- agents: {proposers(run)}; seed {run.settings.seed}; mlestar-jupyter {__version__}",
+        *([f"- {agents_words(run)}"] if not run.state.spending.is_none else []),
     ]
     for parent in candidate.parents:
         before = run.state.candidates.get(parent)

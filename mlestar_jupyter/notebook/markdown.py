@@ -42,12 +42,12 @@ def quote(text: str) -> str:
     return "\n".join(f"> {escape(line, 2_000)}" for line in text.strip().splitlines())
 
 
-def link(address: str) -> str:
+def link(address: str, title: str = "") -> str:
     """A link when it is a web address, else the words alone."""
     if re.fullmatch(r"https?://[^\s<>()|]+", address):
         host = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
-        return f"[{escape(host, 60)}]({address})"
-    return escape(address)
+        return f"[{escape(title or host, 100 if title else 60)}]({address})"
+    return f"{escape(title)} ({escape(address)})" if title else escape(address)
 
 
 def without_headings(text: str) -> str:

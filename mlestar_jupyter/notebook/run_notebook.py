@@ -27,6 +27,7 @@ from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
 from mlestar_jupyter.settings import format_seconds
 from mlestar_jupyter.solution import notebook_metadata
+from mlestar_jupyter.spending import change_words
 
 __all__ = ["RunNotebook", "candidate_cells"]
 
@@ -149,6 +150,8 @@ class RunNotebook:
                 self._say(f"### Sealed rows\n\n{words}; {optimism}", key)
             case "note":
                 self._say(f"*{escape(data['text'], 500)}*", key)
+            case "agents_changed":
+                self._say(f"*Agents: {escape(change_words(data), 500)}*", key)
             case "run_finished":
                 took = format_seconds(event.elapsed)
                 self._say(f"## End: {escape(data['reason'])}, after {took}", key)

@@ -15,6 +15,7 @@ from mlestar_jupyter.notebook.cells import (
 )
 from mlestar_jupyter.notebook.charts import gains_chart, progress_chart
 from mlestar_jupyter.notebook.markdown import escape, signed, table
+from mlestar_jupyter.notebook.sources import proposers
 from mlestar_jupyter.notebook.study import study_gains
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
@@ -33,7 +34,7 @@ def search_cells(run: Run, winner: Candidate) -> list[NotebookNode]:
     beside = f", beside {ablations} ablations (next section)" if ablations else ""
     words = (
         f"Candidates: {len(tried)} in {format_seconds(run.state.elapsed)}, proposed by the "
-        f"{escape(run.settings.agents)} agents; {scored} of them have a score{beside}. "
+        f"{proposers(run)} agents; {scored} of them have a score{beside}. "
         "✔ marks those that became the incumbent of their branch, **bold** is the winner."
     )
     shown = _candidate_table(run, tried, winner)

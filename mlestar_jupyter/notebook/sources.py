@@ -10,24 +10,45 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 
-from mlestar_jupyter.notebook.markdown import code, escape, link, table
+from mlestar_jupyter.notebook.cells import card_links
+from mlestar_jupyter.notebook.markdown import code, escape, table
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.spending import change_words
 
 
 def sources_words(run: Run, solution: Solution) -> str:
     """The section on sources and licences, as Markdown."""
     parts = ["## Sources and licences"]
-    cards = [card for card in run.state.cards if card.get("source")]
+    cards = [card for card in run.state.cards if card.get("source") or card.get("pages")]
     if cards:
-        lines = [f"- {escape(card['name'])}: {link(str(card['source']))}" for card in cards]
+        lines = [f"- {escape(card['name'])}: {card_links(card)}" for card in cards]
         parts.append("Models were taken from these sources:\n\n" + "\n".join(lines))
+    if not run.state.spending.is_none:
+        parts.append(agents_words(run))
     python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     packages = table(["package", ">version", "licence"], package_rows(solution))
     parts.append(f"The solution was written with {python} and these packages:\n\n{packages}")
     files = table(["file", "SHA-256"], fingerprint_rows(run))
     parts.append(f"It was found on these files:\n\n{files}")
     return "\n\n".join(parts)
+
+
+def agents_words(run: Run) -> str:
+    """Which language models wrote, what that has cost, and who went on, as Markdown."""
+    spending, settings = run.state.spending, run.settings
+    models = ", ".join(code(model) for model in spending.models)
+    prices = ", by the prices that were set then" if spending.money else ""
+    words = f"{escape(spending.words(settings.cost))}{prices}"
+    changes = "".join(f" {escape(change_words(c), 500)}." for c in run.state.changes)
+    agents = escape(settings.agents)
+    return f"Language models proposed solutions ({agents}: {models}): {words}.{changes}"
+
+
+def proposers(run: Run) -> str:
+    """The casts that took part."""
+    casts = [run.settings.agents, *(change["to"] for change in run.state.changes)]
+    return " and ".join(escape(cast) for cast in dict.fromkeys(casts) if cast)
 
 
 def package_rows(solution: Solution) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Reading a run: data behind what surfaces show of it. Pure functions over a run; no Jupyter."""
 
+from mlestar_jupyter.reading.calls import ROLE_WORDS, Calls, calls, card_pages, pages
 from mlestar_jupyter.reading.cost import Cost, StageCost, cost
 from mlestar_jupyter.reading.decisions import (
     Decision,
@@ -22,10 +23,12 @@ from mlestar_jupyter.reading.tree import Lineage, Measured, Study, studies, stud
 from mlestar_jupyter.reading.why import Relative, Why, why
 
 __all__ = [
+    "ROLE_WORDS",
     "STAGES",
     "BestPoint",
     "BlockChange",
     "BranchProgress",
+    "Calls",
     "Cost",
     "Decision",
     "Difference",
@@ -41,10 +44,13 @@ __all__ = [
     "Study",
     "Why",
     "branch_words",
+    "calls",
+    "card_pages",
     "cost",
     "decisions",
     "difference",
     "hunks",
+    "pages",
     "progress",
     "runs",
     "standings",

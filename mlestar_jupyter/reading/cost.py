@@ -1,4 +1,4 @@
-"""What a run has cost: executions and their seconds, stage by stage."""
+"""What a run has cost: executions and their seconds by stage, calls, tokens and money by role."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from mlestar_jupyter.candidate import Candidate, Stage
+from mlestar_jupyter.reading.calls import Calls, read_calls
 from mlestar_jupyter.run import Run
 
 
@@ -29,21 +30,32 @@ class StageCost:
 class Cost:
     """The cost of a run. ``elapsed`` is the clock over all ``sessions``, ``limit`` what it may be.
 
-    ``tokens`` and ``money`` (in dollars) are what an LLM cast has used; the playbook uses none.
+    ``calls`` are those to language models, of which the playbook makes none; ``money`` is in
+    dollars, and ``money_limit`` what it may be.
     """
 
     stages: tuple[StageCost, ...]
     elapsed: float
     limit: float
     sessions: int
+    calls: Calls
+    money_limit: float | None = None
     dearest: tuple[Candidate, ...] = field(default=())
-    tokens: int = 0
-    money: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds of all executions added up."""
         return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that were paid for."""
+        return self.calls.total.tokens
+
+    @property
+    def money(self) -> float:
+        """What was paid, in dollars, as far as the prices are known."""
+        return self.calls.total.money
 
     @property
     def executions(self) -> int:
@@ -90,6 +102,8 @@ def cost(run: Run, *, dearest: int = 5) -> Cost:
         elapsed=run.elapsed,
         limit=run.settings.seconds,
         sessions=sum(e.kind in ("run_started", "session_started") for e in events),
+        calls=read_calls(events),
+        money_limit=run.settings.cost,
         dearest=tuple(longest),
     )
 

@@ -10,6 +10,7 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.reading.decisions import branch_words
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.spending import change_words
 
 #: The stages of a run in their order; a user's own cells ("adopt") may come at any time.
 STAGES = ("initialize", "merge", "check", "refine", "ensemble", "finalize")
@@ -50,7 +51,9 @@ class Progress:
 
     ``stages`` are those at work now: branches may be in different ones. ``start`` and ``limit`` are
     when the work began and when its time is up, in seconds of the run's clock like ``elapsed``.
-    ``best`` is the best that was accepted, or the best score while none was.
+    ``best`` is the best that was accepted, or the best score while none was. ``agents`` is the cast
+    at work, ``spent`` what language models have cost in words ("" when none was asked), ``changed``
+    why the cast is another than at first.
     """
 
     name: str
@@ -72,6 +75,9 @@ class Progress:
     points: tuple[Point, ...]
     bests: tuple[BestPoint, ...]
     reports: tuple[Mapping[str, Any], ...]
+    agents: str = ""
+    spent: str = ""
+    changed: str = ""
 
     @property
     def left(self) -> float:
@@ -93,6 +99,9 @@ def progress(
         elapsed, is_paused, reports = run.elapsed, state.paused, tuple(state.waiting)
         incumbents, ended = dict(state.incumbents), state.ended
         best = candidates.get(state.best or "")
+        spending, agents = state.spending, state.agents
+        changed = "" if state.cast is None else change_words(state.changes[-1])
+        spent = "" if spending.is_none else spending.words(run.settings.cost)
     judged = [candidates[e.data["id"]] for e in told if e.kind == "candidate_judged"]
     recent = list({c.id: c for c in reversed(judged)}.values())[:last]
     scored = [c for c in candidates.values() if c.is_scored]
@@ -124,6 +133,9 @@ def progress(
         points=_points(told),
         bests=_bests(told, candidates),
         reports=reports,
+        agents=agents,
+        spent=spent,
+        changed=changed,
     )
 
 

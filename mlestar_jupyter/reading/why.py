@@ -9,6 +9,7 @@ from typing import Any
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.notebook.cells import gain_over
+from mlestar_jupyter.reading.calls import pages
 from mlestar_jupyter.reading.decisions import Decision, Standing, decisions, standings
 from mlestar_jupyter.reading.tree import Study, studies
 from mlestar_jupyter.run import Run
@@ -43,7 +44,8 @@ class Why:
 
     ``target`` says why its block was chosen; ``evidence`` are the studies behind that choice (of
     an ablation: the study that measured it); ``others`` were tried beside it: plans for the same
-    block, or candidates of the same stage. ``steering`` is what the user had said by then.
+    block, or candidates of the same stage. ``steering`` is what the user had said by then;
+    ``pages`` are those of the web behind it, as (address, title).
     """
 
     candidate: Candidate
@@ -57,6 +59,7 @@ class Why:
     debugging: tuple[str, ...]
     decisions: tuple[Decision, ...]
     others: tuple[Relative, ...]
+    pages: tuple[tuple[str, str], ...] = ()
 
     @property
     def plan(self) -> str:
@@ -120,6 +123,7 @@ def why(run: Run, candidate: str) -> Why:
             for other in sorted(known.values(), key=lambda c: c.id)
             if _is_beside(other, one, standing)
         ),
+        pages=pages(run, candidate),
     )
 
 

@@ -178,6 +178,18 @@ def test_a_tie_is_accepted_when_it_is_cheaper_and_not_worse(run, judge):
     assert not decide(run, cheaper_and_worse, incumbent).accepted
 
 
+def test_what_was_accepted_is_accepted_again_whatever_has_come_since(run, judge):
+    incumbent = judge(run, "slow", off(10), slowest=10.0)
+    cheaper = judge(run, "fast", off(10), slowest=2.0)
+    replace_incumbent(run, 0, incumbent, "the first")
+    replace_incumbent(run, 0, cheaper, "a tie, and cheaper", incumbent)
+    better = judge(run, "another branch", off(5), branch=1)
+    assert decide(run, cheaper, incumbent).accepted, "as when a resumed run comes by it"
+    replace_incumbent(run, 0, better, "better", cheaper)
+    assert not decide(run, cheaper, better).accepted
+    assert not decide(run, judge(run, "also fast", off(10), slowest=1.0), incumbent).accepted
+
+
 def test_cheaper_ties_never_ratchet_below_the_best_score_ever(run, judge):
     incumbent = judge(run, "0", noisy(40, 0), slowest=1e6)
     accepted = 0

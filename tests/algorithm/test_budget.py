@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlestar_jupyter.algorithm.budget import STAGE_ENDS, Budget, OutOfTime, Stopped
+from mlestar_jupyter.algorithm.budget import STAGE_ENDS, Budget
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 
 
 class Clock:
@@ -25,7 +26,7 @@ def clock():
 def begins(budget: Budget, stage: str, expected: float = 0.0) -> bool:
     try:
         budget.check(stage, expected)
-    except OutOfTime:
+    except OutOfMeans:
         return False
     return True
 
@@ -134,6 +135,6 @@ def test_a_stop_ends_every_stage_at_once(clock):
 def test_a_stop_is_told_apart_from_the_end_of_the_time(clock):
     budget = Budget(600, clock)
     clock.now = 1000
-    with pytest.raises(OutOfTime) as caught:
+    with pytest.raises(OutOfMeans) as caught:
         budget.check("refine")
     assert not isinstance(caught.value, Stopped)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.algorithm.gate import Gate
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.settings import Settings

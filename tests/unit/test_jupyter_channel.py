@@ -15,7 +15,7 @@ from mlestar_jupyter.errors import SettingsError
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.jupyter import channel as channel_module
 from mlestar_jupyter.jupyter.channel import Channel, name_of
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -126,6 +126,41 @@ def test_a_run_that_is_only_spoken_to_is_heard_and_does_not_become_the_last_one(
     assert names == [("mlestar_runs/trial", "cell-1"), ("mlestar_runs/other", None)]
     again.close()
     other.close()
+
+
+def test_what_an_agent_writes_is_told_by_its_last_words_while_somebody_listens(run: Run) -> None:
+    channel = Channel({})
+    events = heard(channel)
+    channel.attach(run)
+    run.show(Writing("plan", 0, "nobody hears this"))
+    connected(channel)
+    run.show(Writing("plan", 1, "x" * 3000 + "bins"))
+    assert channel.flush(60)
+    run.show(Writing("plan", 1, ""))
+    assert channel.flush(60)
+    told = [m for m in events.sent if m["type"] == "writing"]
+    assert [(m["role"], m["branch"], m["text"][-4:]) for m in told] == [
+        ("plan", 1, "bins"), ("plan", 1, ""),
+    ]  # fmt: skip
+    assert len(told[0]["text"]) == 2000
+    channel.detach(run)
+    assert run.watchers == []
+
+
+def test_words_that_come_in_faster_than_they_are_sent_are_told_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = Channel({})
+    events = heard(channel)
+    connected(channel)
+    channel.attach(run)
+    with channel._lock:  # the sender cannot take what waits for it
+        for count in range(20):
+            run.show(Writing("code", 0, f"line {count}"))
+    assert channel.flush(60)
+    told = [m["text"] for m in events.sent if m["type"] == "writing"]
+    assert told == ["line 19"]
+    channel.detach(run)
 
 
 def test_a_comm_that_breaks_never_reaches_the_run(

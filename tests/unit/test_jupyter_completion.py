@@ -68,6 +68,12 @@ NAMESPACE = {
         ("%%mlestar --metric rms", ["rmse", "rmsle", "rmspe"]),
         ("%%mlestar --kind b", ["binary"]),
         ("%%mlestar --agents p", ["playbook"]),
+        ("%%mlestar --agents gem", ["gemini", "gemini-only"]),
+        ("%%mlestar --agents gemini --model pla", ["plan=", "plan_ensemble="]),
+        ("%%mlestar --agents gemini --model gemini-2.5-p", ["gemini-2.5-pro"]),
+        ("%%mlestar --model a --cost 2 --mode", ["--models", "--model"]),
+        ("%%mlestar --dry", ["--dry-run"]),
+        ("%%mlestar --calls-", ["--calls-at-once", "--calls-per-minute"]),
         ("%%mlestar trial tr", []),
     ],
 )  # fmt: skip

@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 from front_end import Comm
 from nbformat.v4 import new_output
+from spent import answer, call
 
 from mlestar_jupyter import run as run_module
+from mlestar_jupyter.agents.llm.keys import VARIABLES
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.inference import from_folder
@@ -94,6 +96,14 @@ def judged(
     return next(e for e in reversed(run.events) if e.kind == "candidate_judged")
 
 
+def spend(run: Run) -> None:
+    """What a cast of language models writes of two calls."""
+    page = [["https://example.org/forests", "How many trees"]]
+    call(run, 1, "plan", model="gemini-2.5-flash")
+    call(run, 2, "code", candidate="0003", pages=page)
+    answer(run, "plan", [1], plan="more trees", block="model")
+
+
 def play(run: Run) -> dict[str, Event]:
     """A small run, from the first solution to the end."""
     heard = {"stage": run.emit("stage_started", stage="initialize", branch=None)}
@@ -148,12 +158,18 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     kernel = {"python": "3.11.7", "ipykernel": "7.4.0", "subshells": True, "folder": "/home/user"}
     monkeypatch.setattr(kernel_module, "facts", lambda: kernel)
     trips = pd.DataFrame({"km": [1.0, 2.0], "fare": [3, 4]})
+    for variable in (*VARIABLES["gemini"], *VARIABLES["openai"], "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("GOOGLE_GENAI_USE_VERTEXAI", raising=False)
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-that-is-never-sent")
     monkeypatch.setattr(kernel_module, "namespace", lambda: {"trips": trips, "_": trips})
 
     def pin(folder: Path | None, block: str | None = None) -> str:
         return f"the next target block is {block}"
 
     verbs = {"pin": pin, "pause": lambda folder: None, "status": lambda folder: {}}
+    # The thread that sends looks at the clock, which ticks at each look: nothing is sent here.
+    monkeypatch.setattr(Channel, "_start_sender", lambda self: None)
     channel = Channel(verbs, lambda: {"agents": "playbook", "jobs": 2, "time": "10m"})
     channel.attach(run, anchor="the-cell-of-the-magic")
     comm = Comm()
@@ -218,6 +234,12 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     run.emit("paused")
     sent["status: paused"] = status()
     run.emit("resumed")
+    spend(run)
+    ask("a candidate that models have proposed", {"type": "candidate", "id": "11", "run": name,
+                                                  "candidate": "0003"})  # fmt: skip
+    run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": "no money is left"})
+    sent["event: the cast has changed"] = messages.event(name, run.events[-1])
+    sent["status: with what was spent"] = status()
     run.emit("run_finished", reason="stopped")
     sent["status: stopped"] = status()
     run.emit("session_started")
@@ -237,6 +259,10 @@ def test_each_message_is_that_of_the_golden_file(run: Run, monkeypatch: pytest.M
         for name, message in made[way].items():
             assert message == golden[way][name], f"{name} has changed: see tests/golden/README.md"
     assert made["protocol"] == golden["protocol"]
+
+
+def test_no_key_is_in_any_message() -> None:
+    assert "never-sent" not in GOLDEN.read_text(encoding="utf-8")
 
 
 def test_the_golden_cells_are_cells_of_a_notebook() -> None:

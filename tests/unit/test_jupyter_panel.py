@@ -19,7 +19,7 @@ from mlestar_jupyter.jupyter import panel as panel_module
 from mlestar_jupyter.jupyter.form import cell_line
 from mlestar_jupyter.jupyter.panel import BUTTONS, Panel, panel
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.settings import Settings
+from mlestar_jupyter.settings import AGENTS, Settings
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 widgets = pytest.importorskip("ipywidgets")
@@ -83,6 +83,15 @@ def test_the_form_is_a_cell_that_could_have_been_typed() -> None:
     made.buttons["Run"].click()
     assert desk.typed == [(f"{line} --background", "What is a house worth?")]
     assert "started in the background" in made.message.value
+
+
+def test_the_form_has_the_casts_and_a_limit_of_money() -> None:
+    form = shown(Desk()).form
+    assert [value for _, value in form.fields["agents"].options] == ["", *AGENTS]
+    assert "--agents" not in form.line
+    form.fields["agents"].value = "gemini"
+    form.fields["cost"].value = "2"
+    assert form.line == "--time 10m --agents gemini --cost 2"
 
 
 def test_the_form_offers_what_is_there() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from searched import FIRST, judged, search
+from spent import spend
 
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.jupyter import display as module
 from mlestar_jupyter.jupyter.display import Live
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -278,3 +279,84 @@ def test_a_front_end_that_shows_nothing_is_no_error(
     shown.refresh()
     shown.refresh(force=True)
     shown.finish()
+
+
+def watched(run: Run, clock: Clock) -> Live:
+    shown = live(run, clock)
+    run.watchers.append(shown.watch)
+    return shown
+
+
+def test_what_an_agent_writes_is_shown_by_its_end_until_it_is_done(
+    run: Run, screen: Screen, clock: Clock
+) -> None:
+    shown = watched(run, clock)
+    run.show(Writing("plan", 1, "Target encoding for <b>city</b>,\nwith " + "many " * 30 + "words"))
+    shown.refresh()
+    assert "✎ planner, branch 2: …" in screen.text
+    assert "many words" in screen.text
+    assert "Target encoding" not in screen.text
+    run.show(Writing("plan", 1, "Target <b>encoding</b>"))
+    shown.refresh()
+    assert "encoding" not in screen.text  # too early: words come in by the dozen
+    clock.now += module.WRITING_EVERY
+    shown.refresh()
+    assert "✎ planner, branch 2: Target <b>encoding</b>" in screen.text
+    assert "<b>" not in screen.html
+    run.show(Writing("plan", 1, ""))
+    clock.now += module.WRITING_EVERY
+    shown.refresh()
+    assert "✎" not in screen.text
+
+
+def test_agents_that_write_at_once_have_a_line_each_and_only_the_last_are_shown(
+    run: Run, screen: Screen, clock: Clock
+) -> None:
+    shown = watched(run, clock)
+    for role in ("retrieve", "plan", "code", "debug"):
+        run.show(Writing(role, 0, f"by {role}"))
+    run.show(Writing("plan", 0, "by plan again"))
+    shown.refresh()
+    lines = [line for line in screen.text.splitlines() if "✎" in line]
+    assert [line.split(":")[0] for line in lines] == [
+        "✎ coder, branch 1", "✎ debugger, branch 1", "✎ planner, branch 1",
+    ]  # fmt: skip
+
+
+def test_nothing_is_being_written_any_more_at_the_end(
+    run: Run, screen: Screen, clock: Clock
+) -> None:
+    shown = watched(run, clock)
+    run.show(Writing("plan", 0, "half a sent"))
+    shown.refresh()
+    shown.finish("stopped")
+    assert "half a sent" not in screen.text
+
+
+def test_what_language_models_have_cost_is_shown_beside_the_limit(
+    run: Run, screen: Screen, clock: Clock
+) -> None:
+    shown = live(run, clock)
+    shown.refresh()
+    assert "agents" not in screen.text
+    search(run)
+    run.emit("settings_changed", settings=run.settings.replace(agents="gemini", cost=2.0).to_json())
+    spend(run)
+    shown.refresh()
+    told = "agents: gemini, 6 calls (1 failed), 1 replayed, 7,500 tokens, $0.0900 of $2.00"
+    assert told in screen.text
+    assert "7,500 tokens, $0.0900 of $2.00" in screen.html
+
+
+def test_a_change_of_the_cast_is_said_also_where_nobody_looks_on(
+    run: Run, screen: Screen, clock: Clock
+) -> None:
+    shown, plain = live(run, clock), live(run, clock, plain=True)
+    reason = "the quota of <today> is used up"
+    run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": reason})
+    for one in (shown, plain):
+        one.refresh()
+    told = f"playbook goes on for gemini: {reason}"
+    assert told in str(screen.outputs[0][-1])
+    assert told in str(screen.outputs[1][-1])
+    assert "<today>" not in screen.outputs[0][-1].markup

@@ -11,9 +11,11 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat import NotebookNode
+from spent import call
 
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.inference import from_folder
+from mlestar_jupyter.notebook.export_card import model_card
 from mlestar_jupyter.notebook.finished import build_finished, stamp
 from mlestar_jupyter.notebook.solution_story import solution_of
 from mlestar_jupyter.notebook.sources import imported_modules, licence_of, package_rows
@@ -274,3 +276,41 @@ def test_packages_are_those_that_the_blocks_import() -> None:
 @pytest.mark.parametrize("package", ["numpy", "pandas", "scikit-learn", "nbformat", "pyarrow"])
 def test_licences_are_short_words(package: str) -> None:
     assert 0 < len(licence_of(package)) < 120
+
+
+def test_sources_link_the_pages_that_were_read_and_nothing_that_is_no_address(run: Run) -> None:
+    pages = [["https://ridge.org/a", "All of [ridge] | $x$"], ["javascript:alert(1)", "click"]]
+    cards = [
+        {"name": "Ridge", "reason": "few rows", "source": "https://ridge.org/a", "pages": pages},
+        {"name": "Trees", "reason": "many", "source": "", "pages": []},
+    ]
+    run.emit("cards_retrieved", cards=cards)
+    said = part(build_finished(run, judged(run)), "sources")
+    assert "](https://ridge.org/a), click (javascript:alert(1))" in said
+    assert "](javascript" not in said
+    assert said.count("https://ridge.org/a") == 1
+    assert "Trees:" not in said
+
+
+def test_what_language_models_did_and_cost_is_said_with_the_models(run: Run) -> None:
+    assert "Language models" not in part(build_finished(run, judged(run)), "sources")
+    settings = run.settings.replace(agents="gemini", cost=2.0)
+    run.emit("settings_changed", settings=settings.to_json())
+    call(run, 1, "plan", model="gemini-2.5-pro")
+    call(run, 2, "code")
+    change = {"from": "gemini", "to": "playbook", "reason": "the <quota> is used up"}
+    run.emit("agents_changed", **change)
+    notebook = build_finished(run, judged(run, SOLUTION.replace("model", "2")))
+    said = part(notebook, "sources").replace("<span>\\$</span>", "$")
+    assert "(gemini: `gemini-2.5-pro`, `gemini-2.5-flash`)" in said
+    assert "2 calls, 3,000 tokens, $0.0200 of $2.00, by the prices that were set then." in said
+    assert r"playbook goes on for gemini: the \<quota> is used up." in said
+    card = model_card(run, run.state.candidates["0001"], SOLUTION, "Proven.", "There is one.")
+    assert "- agents: gemini and playbook; seed 0" in card
+    assert "- Language models proposed solutions (gemini: `gemini-2.5-pro`" in card
+    assert "proposed by the gemini and playbook agents" in part(notebook, "search")
+
+
+def test_a_replayed_run_paid_nothing_and_says_so(run: Run) -> None:
+    call(run, 1, "plan", replayed=True, cost=0.0)
+    assert "paid nothing: 1 reply replayed." in part(build_finished(run, judged(run)), "sources")

@@ -280,6 +280,7 @@ def test_the_end_is_told(run: Run) -> None:
     judged(run)
     run.emit("target_chosen", candidate="0001", branch=0, block="model", plan="do it", reason="why")
     run.emit("note", text="by the way")
+    run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": "no quota"})
     run.emit("submission_written", id="0001", path="submission.csv", seconds=2.0)
     run.emit("unsealed", id="0001", value=61.0, optimism=1.0, rows=20)
     run.emit(
@@ -290,7 +291,8 @@ def test_the_end_is_told(run: Run) -> None:
     notebook.flush()
     for words in (
         "[ridge.org/a](https://ridge.org/a)", "### Target block `model` in branch 1", "> do it",
-        "*by the way*", "[submission.csv](submission.csv)", "**reproduced**: the same score",
+        "*by the way*", "*Agents: playbook goes on for gemini: no quota*",
+        "[submission.csv](submission.csv)", "**reproduced**: the same score",
         "0001 on 20 rows: 61; validation had looked better by +1", "## End: finished",
     ):  # fmt: skip
         assert words in text(run), words

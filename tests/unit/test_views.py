@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from searched import FIRST, judged, search
+from spent import PAGES, spend
 
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.jupyter import charts, views
@@ -379,3 +380,25 @@ def test_drawing_leaves_the_users_plots_alone() -> None:
     before = plt.get_fignums()
     charts.svg(charts.score_chart([Point(0, 1, False)], [], metric="m", greater_is_better=True))
     assert plt.get_fignums() == before
+
+
+def test_a_candidate_shows_the_pages_behind_it_and_what_it_cost(run: Run) -> None:
+    spend(run)
+    view = candidate(run, "0006")
+    assert view.sources == [("https://example.org/a", "A page")]
+    assert "source: A page (https://example.org/a)" in view.text
+    assert 'href="https://example.org/a"' in view.markup
+    assert "4,500 tokens, $0.0700" in seen(view)
+    assert candidate(run, "0005").spent is None
+
+
+def test_why_names_the_pages_of_the_model_card_as_text_of_others(run: Run) -> None:
+    card = {"name": "Ridge", "reason": "few rows", "example": "", "source": PAGES[0][0],
+            "pages": [*PAGES, ["javascript:alert(1)", "<script>"]]}  # fmt: skip
+    run.emit("cards_retrieved", cards=[card])
+    view = views.WhyView(run, run.state.candidates["0001"])
+    said = seen(view)
+    assert "How to <b>ridge</b>" in said
+    assert "How to <b>ridge</b> (https://ridge.org/how)" in view.text
+    assert 'href="javascript' not in view.markup
+    assert view.markup.count("<a href") == 2

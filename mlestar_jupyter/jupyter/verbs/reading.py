@@ -44,7 +44,7 @@ def why(workspace: Workspace, values: Values) -> Any:
 
 
 def cost(workspace: Workspace, values: Values) -> Any:
-    """Where the time went."""
+    """Where the time and the money went."""
     return views.CostView(workspace.run(values))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mlestar_jupyter import report
+from mlestar_jupyter import accounts, report
 from mlestar_jupyter.api import Given, new_folder
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.checks.data_usage import find_unused
@@ -32,6 +32,7 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         return _standing(workspace, {"run": known.folder}, background=background)
     if values["resume"]:
         told = {"run": values["out"], "time": values["time"], "background": background}
+        told["cost"] = values["cost"]
         return resume(workspace, told)
     settings = to_settings(values, workspace.config.settings())
     own, start = values["start"], None
@@ -39,6 +40,8 @@ def solve(workspace: Workspace, values: Values, body: str, cell: str) -> Any:
         start = cells_above(own.split(","), workspace.namespace.get("In", []))
         settings = settings.replace(start=None)
     task, kept, folder = _given(workspace, values, body).understand()
+    if values["dry_run"]:
+        return views.TextView(accounts.expected(task, settings))
     session = Session.start(task, settings, folder, began=began, frames=kept, start=start)
     intro = views.pairs_view(report.understood(session.run))
     workspace.begin(session, "solve", Session.solve, background=background, intro=intro, cell=cell)
@@ -51,6 +54,9 @@ def task(workspace: Workspace, values: Values, body: str = "") -> Any:
         run = workspace.run(values)
         return views.TaskView(run.task, report.understood(run))
     understood, _, _ = _given(workspace, values, body).understand()
+    if values["dry_run"]:
+        settings = to_settings(values, workspace.config.settings())
+        return views.TextView(accounts.expected(understood, settings))
     return views.TaskView(understood, understood.describe())
 
 
@@ -60,16 +66,19 @@ def resume(workspace: Workspace, values: Values) -> Any:
     folder = workspace.current(values)
     told = {"run": folder}
     live = workspace.live(told)
+    cost = values.get("cost")
     if live is not None:
+        if cost is not None:
+            raise SettingsError("the run is at work; stop it, then give it more with --cost")
         if values["time"] is not None:
             live.session.change_limit(values["time"])
         live.session.resume_work()
         workspace.attach(live, background=background)
         return _standing(workspace, told, background=background)
     run = workspace.run(told)
-    if run.state.ended == "finished" and values["time"] is None:
+    if run.state.ended == "finished" and values["time"] is None and cost is None:
         raise SettingsError("this run is finished; give it more time: %mlestar resume --time 20m")
-    session = workspace.resume(told, seconds=values["time"])
+    session = workspace.resume(told, seconds=values["time"], cost=cost)
     workspace.begin(session, "solve", Session.solve, background=background)
     return _standing(workspace, told, background=background)
 

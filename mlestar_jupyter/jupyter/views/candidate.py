@@ -9,11 +9,12 @@ from mlestar_jupyter.jupyter.views import markup as m
 from mlestar_jupyter.jupyter.views import words
 from mlestar_jupyter.jupyter.views.view import View
 from mlestar_jupyter.notebook.cells import gain_over
-from mlestar_jupyter.reading import branch_words, standings
+from mlestar_jupyter.reading import branch_words, calls, pages, standings
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import format_seconds
 from mlestar_jupyter.solution import Solution
+from mlestar_jupyter.spending import Spending, counted
 
 
 class CandidateView(View):
@@ -89,6 +90,16 @@ class CandidateView(View):
         return self.run.candidate_folder(self.id)
 
     @property
+    def sources(self) -> list[tuple[str, str]]:
+        """The pages of the web behind it, as (address, title)."""
+        return list(pages(self.run, self.id))
+
+    @property
+    def spent(self) -> Spending | None:
+        """What language models have cost for it; None when nothing is known to be for it alone."""
+        return calls(self.run).of(self.id)
+
+    @property
     def executed(self) -> list[Path]:
         """Its executed notebooks, one for each fold that was run."""
         return sorted(p for p in self.folder.glob("*.ipynb") if p.name != "solution.ipynb")
@@ -109,6 +120,8 @@ class CandidateView(View):
         if candidate.debug_rounds:
             rounds = "round" if candidate.debug_rounds == 1 else "rounds"
             facts.append(f"{candidate.debug_rounds} debug {rounds}")
+        if (spent := self.spent) is not None and spent.calls:
+            facts.append(f"{counted(spent.tokens, 'token')}, {spent.money_words()}")
         return facts
 
     def _changed(self) -> tuple[str, ...]:
@@ -127,6 +140,7 @@ class CandidateView(View):
             lines.append(f"{candidate.status.replace('_', ' ')}: {candidate.reason}")
         if candidate.plan:
             lines.append(f"plan: {words.plan(candidate)}")
+        lines += [f"source: {words.page_words(page)}" for page in self.sources]
         changed = self._changed()
         parts = ["\n".join(lines)]
         for block in candidate.solution.blocks:
@@ -166,4 +180,6 @@ class CandidateView(View):
             status = m.esc(candidate.status.replace("_", " "))
             parts.append(m.line(f"{m.span(status, f'color:{m.POOR}')}: {m.esc(candidate.reason)}"))
         parts.append(m.quote(words.plan(candidate)))
+        if links := [words.page_markup(page) for page in self.sources]:
+            parts.append(m.line(m.muted(f"sources: {' · '.join(links)}")))
         return parts

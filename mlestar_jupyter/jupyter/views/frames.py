@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlestar_jupyter.notebook.cells import gain_over
 from mlestar_jupyter.reading import Cost, RunEntry, Study
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.spending import Spending
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,14 @@ def cost_frame(cost: Cost) -> pd.DataFrame:
     columns = ["stage", "candidates", "scored", "executions", "seconds", "share"]
     rows = [[getattr(stage, column) for column in columns] for stage in cost.stages]
     return pd.DataFrame(rows, columns=columns)
+
+
+def spending_frame(name: str, found: Iterable[tuple[str, Spending]]) -> pd.DataFrame:
+    """Calls to language models, one group a row; ``money`` is in dollars."""
+    import pandas as pd
+
+    rows = [{name: group, **spent.to_json()} for group, spent in found]
+    return pd.DataFrame(rows, columns=[name, *Spending().to_json()])
 
 
 def runs_frame(entries: Iterable[RunEntry]) -> pd.DataFrame:

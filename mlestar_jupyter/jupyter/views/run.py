@@ -119,6 +119,8 @@ class RunView(View):
             found = f"best {m.esc(now.metric)} {score} {m.muted('by ' + m.esc(now.best.id))}"
             parts.append(m.line(found))
         parts.append(m.line(m.muted(m.esc(" · ".join(facts)))))
+        if (agents := report.agents_line(self.run)) is not None:
+            parts.append(m.line(m.muted(m.esc(f"agents: {agents}"))))
         if len(now.points) > 1:
             parts.append(charts.image(self.chart(), f"{now.metric} of all candidates over time"))
         parts += [self._table(), self._files()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
@@ -127,6 +128,24 @@ def path_markup(path: Path, words: str = "") -> str:
     """A path, as a link where there can be one."""
     named = f"{m.esc(words)}: {m.mono(path)}" if words else m.mono(path)
     return link(path, words or str(path)) or named
+
+
+def page_words(page: tuple[str, str]) -> str:
+    """A page of the web: ``title (address)``."""
+    address, title = (one_line(part, 300) for part in page)
+    return f"{title} ({address})" if title else address
+
+
+def page_markup(page: tuple[str, str]) -> str:
+    """The same as a link, if it leads to the web: address and title are not ours."""
+    address, title = page
+    if re.fullmatch(r"https?://[^\s<>\"']+", address) is None:
+        return m.esc(page_words(page))
+    shown = one_line(title or re.sub(r"^https?://(www\.)?", "", address), 80)
+    return (
+        f'<a href="{m.esc(address)}" target="_blank" rel="noopener noreferrer" '
+        f'title="{m.esc(address)}" style="color:{m.LINK}">{m.esc(shown)}</a>'
+    )
 
 
 def state_words(run: Run) -> str:

@@ -1,0 +1,1 @@
+"""MLE-STAR as in the paper: a language model in each role."""

@@ -1,0 +1,204 @@
+"""One candidate on its way through the door: check, execute, debug, grade, write down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlestar_jupyter.algorithm.acceptance import spread
+from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Proposal, Status
+from mlestar_jupyter.checks.leakage import find_leaks
+from mlestar_jupyter.endings import OutOfMeans, Stopped
+from mlestar_jupyter.errors import ReplyError
+from mlestar_jupyter.grading import InvalidPredictions
+from mlestar_jupyter.interfaces import Execution, LeakageVerdict, Limits
+from mlestar_jupyter.score import Score, weighted_mean
+from mlestar_jupyter.solution import Solution
+
+if TYPE_CHECKING:
+    from mlestar_jupyter.algorithm.evaluate import Context
+
+#: A kernel needs some seconds before its first cell; less time than this is not worth a start.
+LEAST_SECONDS = 5.0
+
+
+class Judgement:
+    """One candidate on its way through the door."""
+
+    def __init__(self, context: Context, proposal: Proposal, candidate: str) -> None:
+        self.context = context
+        self.run = context.run
+        self.proposal = proposal
+        self.id = candidate
+        self.brief = replace(context.brief(proposal.branch), candidate=candidate)
+        self.seconds = 0.0
+        self.slowest = 0.0
+        self.rounds = 0
+        self.findings: tuple[Finding, ...] = ()
+
+    def reach(self) -> Candidate:
+        """Judge, and write the judgement to the journal."""
+        solution, leak = self._without_leaks(self.proposal.solution)
+        if leak:
+            return self._record(solution, "leaked", leak)
+        while True:
+            status, failure, score = self._try(solution)
+            if status == "cancelled" and self.context.budget.is_stopped:
+                raise Stopped  # in flight when the user stopped: done again on resume
+            if failure is None or not self._may_debug(status):
+                break
+            corrected = self._debug(solution, failure)
+            if corrected is None:
+                break
+            solution, leak = self._without_leaks(corrected)
+            if leak:
+                return self._record(solution, "leaked", leak)
+        reason = "" if failure is None else str(failure)
+        return self._record(solution, status, reason, score)
+
+    def _without_leaks(self, solution: Solution) -> tuple[Solution, str]:
+        """The solution, corrected where it leaked (section 3.4), and why if it still leaks."""
+        for corrections_left in (1, 0):
+            findings = tuple(find_leaks(solution, self.run.task))
+            self.findings = findings
+            if not findings:
+                return solution, ""
+            verdict = self._verdict(solution, findings)
+            if not verdict.leaks:
+                return solution, ""
+            reason = verdict.reason or str(findings[0])
+            if not corrections_left or not verdict.blocks:
+                return solution, reason
+            for name, source in verdict.blocks.items():
+                solution = solution.replace(name, source)
+            blocks = list(verdict.blocks)
+            self.run.emit("candidate_corrected", id=self.id, reason=reason, blocks=blocks)
+            self.run.write_solution(self.id, solution)
+        return solution, ""
+
+    def _verdict(self, solution: Solution, findings: tuple[Finding, ...]) -> LeakageVerdict:
+        """The leakage checker's verdict; without one, what is certain counts as a leak."""
+        try:
+            return self.context.agents.check_leakage(self.brief, solution, findings)
+        except Stopped:
+            raise
+        except (ReplyError, OutOfMeans) as error:
+            self.run.emit("note", text=f"{self.id} has no verdict on leakage: {error}")
+            certain = [str(finding) for finding in findings if finding.certain]
+            return LeakageVerdict(bool(certain), certain[0] if certain else "")
+
+    def _may_debug(self, status: Status) -> bool:
+        mendable = status in ("failed", "invalid_predictions")
+        return mendable and self.rounds < self.run.settings.debug_rounds
+
+    def _debug(self, solution: Solution, failure: Failure) -> Solution | None:
+        """One round of the debugger (section 3.4); None when it offers nothing new."""
+        self.rounds += 1
+        try:
+            corrected = self.context.agents.debug(self.brief, solution, failure)
+        except Stopped:
+            raise
+        except (ReplyError, OutOfMeans) as error:
+            self.run.emit("note", text=f"{self.id} was not debugged: {error}")
+            return None
+        if corrected is None or corrected.key == solution.key:
+            return None
+        blocks = list(corrected.changed(solution))
+        self.run.emit(
+            "candidate_debugged", id=self.id, round=self.rounds, error=str(failure), blocks=blocks
+        )
+        self.run.write_solution(self.id, corrected)
+        return corrected
+
+    def _try(self, solution: Solution) -> tuple[Status, Failure | None, Score | None]:
+        """Execute on every fold and grade."""
+        try:
+            solution.check_compiles()
+        except ReplyError as error:
+            return "failed", Failure("", "SyntaxError", str(error)), None
+        if self.run.task.is_self_scored:
+            return self._try_self_scored(solution)
+        folds = self.run.validation.purposes
+        outcomes = self._execute(solution, folds)
+        for outcome in outcomes:
+            if outcome.status != "ok":
+                failure = outcome.failure or Failure("", "", outcome.words)
+                return outcome.status, failure, None
+        try:
+            graded = self.run.graded(self.id)
+        except InvalidPredictions as error:
+            last = solution.names[-1]
+            return "invalid_predictions", Failure(last, "InvalidPredictions", str(error)), None
+        values = tuple(fold.value for fold in graded)
+        rows = tuple(len(fold.actual) for fold in graded)
+        metric, settings = self.run.task.metric, self.run.settings
+        deviation = spread(metric, graded, settings.bootstrap, settings.seed)
+        mean = weighted_mean(values, rows)
+        score = Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
+        return "ok", None, score
+
+    def _try_self_scored(self, solution: Solution) -> tuple[Status, Failure | None, Score | None]:
+        (outcome,) = self._execute(solution, ("all",))
+        metric = self.run.task.metric
+        if outcome.status != "ok":
+            failure = outcome.failure or Failure("", "", outcome.words)
+            return outcome.status, failure, None
+        if outcome.printed is None:
+            text = "print `Final Validation Performance: <number>` in the last block"
+            failure = Failure(solution.names[-1], "NoScore", text)
+            return "invalid_predictions", failure, None
+        value = outcome.printed
+        score = Score(value, (value,), (1,), 0.0, metric.name, metric.greater_is_better, True)
+        return "ok", None, score
+
+    def _execute(self, solution: Solution, purposes: Sequence[object]) -> list[Outcome]:
+        """Execute for each purpose, as jobs come free."""
+        jobs = self.context.jobs
+        futures = [jobs.submit(self._run_one, solution, purpose) for purpose in purposes]
+        outcomes = [future.result() for future in futures]
+        self.seconds += sum(outcome.seconds for outcome in outcomes)
+        self.slowest = max(self.slowest, *(outcome.seconds for outcome in outcomes))
+        return outcomes
+
+    def _run_one(self, solution: Solution, purpose: object) -> Outcome:
+        run, budget = self.run, self.context.budget
+        limit = min(self.context.limit, budget.search_left)
+        if budget.is_stopped or limit < LEAST_SECONDS:
+            return Outcome("cancelled", 0.0)
+        label = f"fold-{purpose}" if isinstance(purpose, int) else str(purpose)
+        outcome = self.context.executor.run(
+            Execution(
+                solution=solution,
+                inputs=run.staging.inputs(purpose),  # type: ignore[arg-type]
+                parameters={**run.staging.parameters, "seed": run.settings.seed},
+                limits=Limits(limit, self.context.threads),
+                output=run.candidate_folder(self.id),
+                label=label,
+            )
+        )
+        run.emit("candidate_executed", id=self.id, purpose=label, **outcome.to_json())
+        return outcome
+
+    def _record(
+        self, solution: Solution, status: Status, reason: str, score: Score | None = None
+    ) -> Candidate:
+        proposal = self.proposal
+        return self.run.record(
+            Candidate(
+                id=self.id,
+                stage=proposal.stage,
+                solution=replace(solution, title=proposal.solution.title),
+                plan=proposal.plan,
+                parents=proposal.parents,
+                block=proposal.block,
+                branch=proposal.branch,
+                status=status,
+                score=score,
+                seconds=self.seconds,
+                slowest=self.slowest,
+                reason=reason,
+                debug_rounds=self.rounds,
+                findings=self.findings,
+            )
+        )
