@@ -4,7 +4,7 @@ import { Dialog, type ICommandPalette, InputDialog, showDialog } from '@jupyterl
 import type { CommandRegistry } from '@lumino/commands';
 
 import type { PanelModel } from './model';
-import { hasEnded, undoObstacle } from './selectors';
+import { hasEnded, knownBlocks, undoObstacle } from './selectors';
 import type { Actions, RunState } from './state';
 import { starIcon } from './icon';
 
@@ -21,6 +21,8 @@ export const COMMANDS = {
   ablate: 'mlestar:ablate',
   ensemble: 'mlestar:ensemble',
   suggest: 'mlestar:suggest',
+  pin: 'mlestar:pin',
+  unpin: 'mlestar:unpin',
   undo: 'mlestar:undo',
   showBest: 'mlestar:show-best',
   insertBest: 'mlestar:insert-best',
@@ -61,7 +63,7 @@ export function addCommands(
   }
   let before: unknown = null;
   model.stateChanged.connect((_, { run }) => {
-    const now = `${run?.run} ${run?.standing} ${run?.best} ${run?.finished?.path}`;
+    const now = `${run?.run} ${run?.standing} ${run?.best} ${run?.finished?.path} ${run?.pinned} ${run?.studies.length}`;
     if (now !== before) {
       before = now;
       commands.notifyCommandChanged();
@@ -160,6 +162,28 @@ function entries(model: PanelModel, actions: Actions, reveal: () => void): Entry
         });
         return value ? actions.suggest(value) : undefined;
       }
+    },
+    {
+      id: COMMANDS.pin,
+      label: 'Pin a Block…',
+      caption: 'The target of the next outer step',
+      isEnabled: run => run !== null && knownBlocks(run).length > 0,
+      execute: async () => {
+        const { run } = model.state;
+        const { value } = await InputDialog.getItem({
+          title: 'The block to refine next',
+          items: run === null ? [] : knownBlocks(run),
+          current: run?.pinned ?? 0
+        });
+        return value ? actions.pin(value) : undefined;
+      }
+    },
+    {
+      id: COMMANDS.unpin,
+      label: 'Take the Pin Back',
+      caption: 'The agents choose the next target',
+      isEnabled: run => run?.pinned != null,
+      execute: () => actions.pin(null)
     },
     {
       id: COMMANDS.undo,

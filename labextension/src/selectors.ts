@@ -138,3 +138,10 @@ export function latestStudy(run: RunState): Study | null {
 export function targetsNow(run: RunState): ReadonlyMap<number, string> {
   return new Map(run.targets.map(target => [target.branch, target.block]));
 }
+
+/** The blocks that were measured or refined so far. */
+export function knownBlocks(run: RunState): string[] {
+  const measured = run.studies.flatMap(study => study.results.map(result => result.block));
+  const refined = run.targets.map(target => target.block);
+  return [...new Set([...measured, ...refined])].sort();
+}

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { formatBranch } from '../format';
+import { knownBlocks } from '../selectors';
 import type { Actions, PanelState, RunState } from '../state';
 import { Button } from './Button';
 import { CandidateLink } from './marks';
@@ -14,7 +15,7 @@ export function WaitingReport(props: {
 }): React.JSX.Element | null {
   const { state, run, actions, onOpen } = props;
   const [block, setBlock] = React.useState('');
-  const blocks = blocksOf(run);
+  const blocks = knownBlocks(run);
   const obstacle = state.connection.kind === 'connected' ? '' : 'the kernel does not answer';
   const isBusy = ['resume', 'refine', 'pin'].some(verb => state.asking.has(verb));
   if (run.standing !== 'waiting') {
@@ -77,11 +78,4 @@ export function WaitingReport(props: {
       </div>
     </section>
   );
-}
-
-/** The blocks that were measured or refined so far. */
-function blocksOf(run: RunState): string[] {
-  const measured = run.studies.flatMap(study => study.results.map(result => result.block));
-  const refined = run.targets.map(target => target.block);
-  return [...new Set([...measured, ...refined])].sort();
 }
