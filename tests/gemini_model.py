@@ -109,6 +109,17 @@ def scripts(prompt: str) -> list[Solution]:
     return [Solution.from_script(text) for text in shown if "# %% NAME" not in text]
 
 
+def named(solution: Solution, name: str) -> str:
+    """The solution's own name of its block: some replies rename them."""
+    return next((own for own in solution.names if name in own.lower()), solution.names[-1])
+
+
+def fitted(solution: Solution) -> list[str]:
+    """The models in a solution."""
+    text = "\n".join(block.source for block in solution.blocks)
+    return [name for name in MODELS if f'models["{name}"]' in text]
+
+
 def card_name(prompt: str) -> str:
     found = re.search(r"^model: (.+)$", prompt, re.MULTILINE)
     assert found is not None
@@ -161,19 +172,18 @@ class GoodModel:
 
     def merge(self, prompt: str) -> str:
         base, other = scripts(prompt)[:2]
-        names = [n for n in MODELS if f'models["{n}"]' in base.source("model")]
-        names += [n for n in MODELS if f'models["{n}"]' in other.source("model") and n not in names]
-        return whole(*names)
+        return whole(*dict.fromkeys([*fitted(base), *fitted(other)]))
 
     def ablate(self, prompt: str) -> str:
         solution = scripts(prompt)[0]
         measured = prompt.partition("# The solution")[0]
-        features, model = solution.source("features"), solution.source("model")
+        names = named(solution, "features"), named(solution, "model")
+        features, model = solution.source(names[0]), solution.source(names[1])
         plain = "\n".join(line for line in features.splitlines() if "bmi_bp" not in line)
         variants = [
-            {"block": "features", "change": "the product of bmi and bp",
+            {"block": names[0], "change": "the product of bmi and bp",
              "source": plain.replace("for table in (X, X_test):", "")},
-            {"block": "model", "change": "the tuned model (a mean instead)",
+            {"block": names[1], "change": "the tuned model (a mean instead)",
              "source": "from sklearn.dummy import DummyRegressor\n"
                        f'models = {{"mean": DummyRegressor().fit(X, y)}}  # {len(model)}'},
         ]  # fmt: skip
@@ -185,7 +195,8 @@ class GoodModel:
 
     def extract(self, prompt: str) -> str:
         plan = f"Set alpha of ridge to {ALPHAS[0]:g}."
-        return json.dumps({"block": "model", "plan": plan, "reason": "it matters most"})
+        block = named(scripts(prompt)[0], "model")
+        return json.dumps({"block": block, "plan": plan, "reason": "it matters most"})
 
     def plan(self, prompt: str) -> str:
         tried = prompt.partition("# Plans tried")[2]
@@ -195,7 +206,8 @@ class GoodModel:
     def code(self, prompt: str) -> str:
         alpha = re.search(r"# The plan\n\n.*?to ([\d.]+?)\.\s", prompt, re.DOTALL)
         assert alpha is not None
-        source = scripts(prompt)[0].source("model")
+        solution = scripts(prompt)[0]
+        source = solution.source(named(solution, "model"))
         changed = re.sub(r"Ridge\(alpha=[\d.]+\)", f"Ridge(alpha={float(alpha[1])})", source)
         if changed == source:
             changed += (
@@ -226,9 +238,10 @@ class GoodModel:
         return "NONE"
 
     def check_leakage(self, prompt: str) -> str:
-        model = scripts(prompt)[0].source("model")
-        clean = model.replace("MinMaxScaler().fit(X_test)", "MinMaxScaler().fit(X)")
-        blocks = [{"name": "model", "source": clean}]
+        solution = scripts(prompt)[0]
+        name = named(solution, "model")
+        clean = solution.source(name).replace("MinMaxScaler().fit(X_test)", "MinMaxScaler().fit(X)")
+        blocks = [{"name": name, "source": clean}]
         return json.dumps({"leaks": True, "reason": "the scaler sees test", "blocks": blocks})
 
     def check_data_usage(self, prompt: str) -> str:
@@ -279,9 +292,12 @@ class Model:
     faults: float = 0.0
     seed: int = 0
     kinds: list[str] = field(default_factory=list)  # the bad replies that were given
+    tries: dict[str, int] = field(default_factory=dict)  # how often each question came
 
     def __call__(self, asked: Asked) -> Said | Fault:
-        if _chance(f"fault {self.seed} {asked.number}") < self.faults:
+        number = self.tries[asked.prompt] = self.tries.get(asked.prompt, 0) + 1
+        # The last try of five succeeds: what was never answered is asked again on resume.
+        if number < 5 and _chance(f"fault {self.seed} {asked.prompt} {number}") < self.faults:
             return _fault(asked.number)
         said = self.good.answer(asked.prompt)
         share = self.bad / 2 if is_correction(asked.prompt) else self.bad

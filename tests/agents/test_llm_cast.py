@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gemini_model import BAD
+from gemini_server import Said
 from llm import PAGES, FakeLLM, PlentyOfMeans
 
 from mlestar_jupyter.agents.llm.calls import Calls, Gone
@@ -375,6 +377,61 @@ def test_a_question_that_was_answered_is_not_paid_for_again(run, brief) -> None:
     slower = replace(brief, seconds=99.0)
     assert first.agents.initialize(brief, card) == again.agents.initialize(slower, card)
     assert not again.llm.asked
+
+
+def ask_all(agents: LlmAgents, brief: Brief) -> Iterator[Callable[[], Any]]:
+    """A question to each role."""
+    other = SOLUTION.replace("model", MEDIAN, title="the median")
+    target, members = Target("model", "p", "r"), [member("0001"), member("0002", other)]
+    known = AblationResult(Ablation("model", "it", MEDIAN), "0002", SCORE, 1.0, 1.0)
+    sure = Finding("fit_on_test", "model", 1, "fit learns from test_path", True)
+    thinned = SOLUTION.replace("load", LOAD + "\ntrain = train.sample(100)")
+    yield lambda: agents.retrieve(brief, 2)
+    yield lambda: agents.initialize(brief, ModelCard("mean", ""))
+    yield lambda: agents.merge(brief, SOLUTION, other)
+    yield lambda: agents.ablate(brief, SOLUTION, [])
+    yield lambda: agents.summarize(brief, SOLUTION, [known])
+    yield lambda: agents.extract(brief, SOLUTION, [known], [])
+    yield lambda: agents.plan(brief, SOLUTION, target, [])
+    yield lambda: agents.code(brief, SOLUTION, target, "p")
+    yield lambda: agents.plan_ensemble(brief, members, [])
+    yield lambda: agents.ensemble(brief, members, "p")
+    yield lambda: agents.debug(brief, SOLUTION, Failure("model", "E", "m"))
+    yield lambda: agents.check_leakage(brief, SOLUTION, [sure])
+    yield lambda: agents.check_data_usage(brief, SOLUTION, DataUsageEvidence((), ("a.csv",), ()))
+    yield lambda: agents.finalize(brief, thinned)
+
+
+GOOD = {
+    "code": f"{WHOLE}",
+    "data": json.dumps({
+        **CARDS, "variants": [variant("model", "it", "value = 0.0")], "block": "model",
+        "plan": "p", "reason": "r", "leaks": True, "complete": False,
+        "blocks": [{"name": "model", "source": MEDIAN}],
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", GOOD)
+@pytest.mark.parametrize("kind", ["good", *BAD])
+def test_whatever_a_model_says_a_role_gives_a_value_or_an_error_in_one_line(
+    run, brief, kind, form
+) -> None:
+    said = Said(GOOD[form]) if kind == "good" else BAD[kind](Said(GOOD[form]))
+    finish = {"STOP": "stop", "MAX_TOKENS": "length"}.get(said.finish, "blocked")
+    reply = Reply(said.text, "blocked" if said.blocked else finish)
+    stage = Stage(run, reply, seed=len(run.events))  # a seed of its own: nothing is recorded
+    for question in ask_all(stage.agents, brief):
+        try:
+            given = question()
+        except ReplyError as error:
+            problem = str(error)
+        else:
+            problem = ""
+            if isinstance(given, Solution):
+                given.check_compiles()
+        assert "\n" not in problem
+    assert len(stage.answered()) >= 14
 
 
 class Dry:
