@@ -22,6 +22,7 @@ from gemini_server import BAD_KEY, GeminiServer
 from mlestar_jupyter.agents.llm import calls
 from mlestar_jupyter.casting import check_agents
 from mlestar_jupyter.demo import write_demo_task
+from mlestar_jupyter.endings import OutOfMeans
 from mlestar_jupyter.errors import BudgetError, SettingsError
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.inference import from_folder
@@ -159,6 +160,20 @@ def test_a_resumed_run_pays_nothing_twice(
     assert (again.best.id, len(again.run.state.candidates)) == (rough.result.best.id, candidates)
     said = capfd.readouterr()
     assert KEY not in said.out + said.err
+
+
+def test_a_run_that_is_opened_again_without_a_key_is_steered_and_goes_by_its_record(
+    rough: Lived,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GEMINI_API_KEY")
+        with Session.resume(rough.folder) as session:
+            session.pin("model")
+            session.pin(None)
+            brief = session.context.brief()
+            assert session.agents.retrieve(brief, session.run.settings.models)
+            with pytest.raises(OutOfMeans, match="no key for Gemini"):
+                session.agents.retrieve(brief, 1)
 
 
 @pytest.mark.slow

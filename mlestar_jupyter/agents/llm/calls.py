@@ -68,7 +68,10 @@ def model_for(settings: Settings, llm: LLM, role: str) -> str:
 
 
 class Calls:
-    """Asks an LLM for a run, from many threads. ``sleep`` and ``clock`` are in seconds."""
+    """Asks an LLM for a run, from many threads. ``sleep`` and ``clock`` are in seconds.
+
+    ``gone`` says why the model cannot be asked at all: there are only the replies on record then.
+    """
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class Calls:
         means: Means,
         settings: Settings,
         *,
+        gone: str = "",
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,7 +99,7 @@ class Calls:
         self._lock = threading.Lock()
         self._number = max((int(event.data["number"]) for event in earlier), default=0)
         self._same: dict[str, threading.Lock] = {}
-        self._gone = ""
+        self._gone = gone
         self._silences, self._silent_since = 0, 0.0
 
     def ask(self, request: Request, *, branch: int = 0, candidate: str = "") -> Answer:

@@ -7,13 +7,13 @@ from mlestar_jupyter.errors import SettingsError
 from mlestar_jupyter.settings import Settings
 
 
-def open_llm(settings: Settings) -> LLM:
+def open_llm(settings: Settings, *, offline: bool = False) -> LLM:
     """The LLM behind ``gemini`` and ``openai`` (and ``gemini-only``, ``openai-only``).
 
     Nothing is asked and nothing large is imported. Raises SettingsError in one line when there is
-    no key or no package; a run that replays another needs neither.
+    no key or no package; ``offline``, and in a run that replays another, neither is needed.
     """
-    offline = settings.replay is not None
+    offline = offline or settings.replay is not None
     name = settings.agents.removesuffix("-only")
     if name == "gemini":
         from mlestar_jupyter.agents.llm.gemini import Gemini
