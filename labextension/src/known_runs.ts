@@ -1,7 +1,7 @@
 /** What a kernel tells of its runs: each as its events add up, and asked for where one is missing. */
 
-import type { EventMessage, RunEvent, Snapshot, Status } from './protocol';
-import { fromSnapshot, isGap, withEvents, withStatus } from './reducer';
+import type { EventMessage, RunEvent, Snapshot, Status, Writing } from './protocol';
+import { fromSnapshot, isGap, withEvents, withStatus, withWriting } from './reducer';
 import { hasEnded } from './selectors';
 import type { RunState } from './state';
 
@@ -32,7 +32,14 @@ export class KnownRuns {
   }
 
   /** Take a message into account. False if the whole run must be asked for: see `restore`. */
-  hear(message: EventMessage | Status): boolean {
+  hear(message: EventMessage | Status | Writing): boolean {
+    if (message.type === 'writing') {
+      const run = this.known.get(message.run);
+      if (run !== undefined) {
+        this.keep(withWriting(run, message));
+      }
+      return true;
+    }
     return message.type === 'event' ? this.hearEvent(message) : this.hearStatus(message);
   }
 

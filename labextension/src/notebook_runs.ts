@@ -220,6 +220,8 @@ export class NotebookRuns implements IDisposable {
       if (this.isOurs(message)) {
         this.cells.hear(message);
       }
+    } else if (message.type === 'writing') {
+      this.known.hear(message);
     } else if (!this.known.hear(message)) {
       this.meet(message);
     } else if (message.type === 'event' && message.event.kind === 'run_finished') {

@@ -98,6 +98,15 @@ export interface Status {
   readonly waiting: readonly StepReport[];
 }
 
+/** What an agent is writing just now, by its last words; "" when it is done. Nothing is missed. */
+export interface Writing {
+  readonly type: 'writing';
+  readonly run: string;
+  readonly role: string;
+  readonly branch: number;
+  readonly text: string;
+}
+
 export interface CandidateSummary {
   readonly id: string;
   readonly stage: Stage;
@@ -106,7 +115,7 @@ export interface CandidateSummary {
 }
 
 /** A message on the comm `mlestar`. */
-export type KernelMessage = Hello | EventMessage | CellsMessage | Status;
+export type KernelMessage = Hello | EventMessage | CellsMessage | Status | Writing;
 
 /** A run that can be asked for. */
 export interface RunItem {
@@ -168,6 +177,8 @@ export interface CandidateDetail extends CandidateSummary {
   readonly gone: readonly { readonly name: string; readonly before: string }[];
   /** Null when they cannot be told. */
   readonly checks: Checks | null;
+  /** Pages of the web behind it, as a language model found them; absent in older kernels. */
+  readonly pages?: readonly { readonly url: string; readonly title: string }[];
 }
 
 /** A DataFrame of the user's namespace. */
@@ -235,6 +246,10 @@ export function readKernelMessage(data: unknown): KernelMessage | null {
       return isAbout(data) && Array.isArray(data.cells) ? (data as unknown as CellsMessage) : null;
     case 'status':
       return isAbout(data) && isObject(data.counts) ? (data as unknown as Status) : null;
+    case 'writing':
+      return typeof data.run === 'string' && typeof data.text === 'string'
+        ? (data as unknown as Writing)
+        : null;
     default:
       return null;
   }

@@ -5,7 +5,7 @@
 
 import { Draft } from './draft';
 import { logLine } from './log';
-import type { RunEvent, Snapshot, Stage, Standing, Status } from './protocol';
+import type { RunEvent, Snapshot, Stage, Standing, Status, Writing } from './protocol';
 import { applyCandidate } from './reducer_candidates';
 import { applyMoney } from './reducer_money';
 import { emptyRun, type RunState } from './run_state';
@@ -85,6 +85,18 @@ export function withStatus(run: RunState, status: Status, now: number): RunState
   };
 }
 
+/** A run with what an agent is writing, until it is done. */
+export function withWriting(run: RunState, message: Writing): RunState {
+  const writing = new Map(run.writing);
+  const key = `${message.branch} ${message.role}`;
+  if (message.text.trim() === '') {
+    writing.delete(key);
+  } else {
+    writing.set(key, message);
+  }
+  return { ...run, writing };
+}
+
 /** Whether there are events between what a run knows and this one, so that it must be asked for. */
 export function isGap(run: RunState, seq: number): boolean {
   return seq > run.seq + 1;
@@ -139,6 +151,7 @@ function apply(draft: Draft, event: RunEvent): void {
       state.unsealed = { value: event.value, optimism: event.optimism };
       break;
     case 'run_finished':
+      state.writing = new Map();
       state.reason = event.reason;
       stand(draft, event.reason === 'finished' ? 'finished' : 'stopped');
       end(draft, null, event.elapsed);

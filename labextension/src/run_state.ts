@@ -14,7 +14,8 @@ import type {
   Stage,
   Standing,
   StepReport,
-  Telling
+  Telling,
+  Writing
 } from './protocol';
 
 /** One decision about a candidate in a branch (-1: among the ensembles), and why. */
@@ -204,6 +205,9 @@ export interface RunState {
   readonly calls: ReadonlyMap<number, Spent>;
   readonly plans: ReadonlyMap<string, Spent>;
 
+  /** What agents are writing just now, by role and branch. */
+  readonly writing: ReadonlyMap<string, Writing>;
+
   readonly log: readonly LogLine[];
   /** The groups of cells that can be had, as the last snapshot knew them. */
   readonly tellings: readonly Telling[];
@@ -251,6 +255,7 @@ export function emptyRun(run: string): RunState {
     spent: null,
     calls: new Map(),
     plans: new Map(),
+    writing: new Map(),
     log: [],
     tellings: []
   };

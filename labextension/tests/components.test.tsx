@@ -8,8 +8,8 @@ import { CandidateTree } from '../src/components/CandidateTree';
 import { Sidebar } from '../src/components/Sidebar';
 import { windowOf } from '../src/components/VirtualList';
 import { taskCell } from '../src/form';
-import type { RunEvent } from '../src/protocol';
-import { fromSnapshot, withEvents, withStatus } from '../src/reducer';
+import type { RunEvent, Writing } from '../src/protocol';
+import { fromSnapshot, withEvents, withStatus, withWriting } from '../src/reducer';
 import { type Actions, EMPTY_PANEL, type PanelState, type RunState } from '../src/state';
 import { golden, snapshot, status } from './golden';
 
@@ -248,6 +248,15 @@ describe('controls', () => {
       expect(field.value).toBe('');
     });
     expect(actions.suggest).toHaveBeenCalledWith('use dates');
+  });
+
+  it('show what an agent writes, until it is done or the run has ended', () => {
+    const message = golden.mlestar.writing as Writing;
+    const writing = withWriting(run, message);
+    show({ run: writing });
+    const list = screen.getByRole('list', { name: 'What agents write' });
+    expect(within(list).getByRole('listitem').textContent).toContain(message.text);
+    expect(withWriting(writing, { ...message, text: '' }).writing.size).toBe(0);
   });
 
   it('go on with a block of the user’s choice in step mode', () => {

@@ -13,7 +13,8 @@ import type {
   Reply,
   RunItem,
   Snapshot,
-  Status
+  Status,
+  Writing
 } from '../src/protocol';
 
 interface Exchange<T> {
@@ -23,7 +24,9 @@ interface Exchange<T> {
 
 interface Golden {
   readonly protocol: number;
-  readonly mlestar: Readonly<Record<string, Hello | EventMessage | CellsMessage | Status>>;
+  readonly mlestar: Readonly<
+    Record<string, Hello | EventMessage | CellsMessage | Status | Writing>
+  >;
   readonly 'mlestar.control': {
     readonly hello: Exchange<Greeting>;
     readonly snapshot: Exchange<Snapshot>;

@@ -27,7 +27,7 @@ from mlestar_jupyter.jupyter import kernel as kernel_module
 from mlestar_jupyter.jupyter import messages
 from mlestar_jupyter.jupyter.channel import Channel
 from mlestar_jupyter.notebook.telling import places, tellings, told_by
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Block, Solution
@@ -237,6 +237,7 @@ def examples(run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     spend(run)
     ask("a candidate that models have proposed", {"type": "candidate", "id": "11", "run": name,
                                                   "candidate": "0003"})  # fmt: skip
+    sent["writing"] = messages.writing(name, Writing("plan", 0, "Bin the widths by quantiles"))
     run.emit("agents_changed", **{"from": "gemini", "to": "playbook", "reason": "no money is left"})
     sent["event: the cast has changed"] = messages.event(name, run.events[-1])
     sent["status: with what was spent"] = status()

@@ -58,6 +58,7 @@ export function CandidatePage(props: Props): React.JSX.Element {
         </Section>
       )}
       <Verdict {...props} />
+      <Pages pages={loaded?.pages ?? []} />
       <Checks
         checks={loaded?.checks ?? null}
         findings={loaded?.checks?.leakage ?? candidate.findings}
@@ -231,6 +232,32 @@ function Verdict({ run, candidate }: Props): React.JSX.Element | null {
             {decision.best && ', the best so far'}
             {withSpace(formatBranch(decision.branch, run.settings?.solutions ?? 1))}
             {decision.reason !== '' && `: ${decision.reason}`}
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+/** Pages of the web that a language model named. Their words are not ours, nor are addresses. */
+function Pages(props: {
+  readonly pages: readonly { readonly url: string; readonly title: string }[];
+}): React.JSX.Element | null {
+  if (props.pages.length === 0) {
+    return null;
+  }
+  return (
+    <Section title="Pages of the web">
+      <ul className="mlestar-List">
+        {props.pages.map(({ url, title }) => (
+          <li key={url}>
+            {/^https?:\/\//i.test(url) ? (
+              <a href={url} target="_blank" rel="noopener noreferrer">
+                {title || url}
+              </a>
+            ) : (
+              title || url
+            )}
           </li>
         ))}
       </ul>

@@ -10,6 +10,9 @@ import { decimalsOf, inColumn } from './columns';
 import { CandidateLink } from './marks';
 import { countOf, Meter, useNow } from './ui';
 
+/** No panel is wider than so many characters. */
+const WRITTEN = 200;
+
 type StageState = 'done' | 'now' | 'left';
 
 const WORDS: Readonly<Record<StageState, string>> = {
@@ -105,6 +108,29 @@ function Branches(props: {
           </li>
         );
       })}
+    </ul>
+  );
+}
+
+/** What agents are writing just now: the end of it, in a line for each. */
+export function Writings({ run }: { readonly run: RunState }): React.JSX.Element | null {
+  if (run.writing.size === 0) {
+    return null;
+  }
+  const branches = run.settings?.solutions ?? 1;
+  return (
+    <ul className="mlestar-Writings" aria-label="What agents write">
+      {[...run.writing].map(([key, { role, branch, text }]) => (
+        <li key={key}>
+          <span className="mlestar-Writing-role">
+            {role.replaceAll('_', ' ')} {formatBranch(branch, branches)}
+          </span>
+          {/* Written from right to left, so that what is cut off is its beginning. */}
+          <span className="mlestar-Writing-text" dir="rtl">
+            <bdi dir="ltr">{text.slice(-WRITTEN).replace(/\s+/g, ' ')}</bdi>
+          </span>
+        </li>
+      ))}
     </ul>
   );
 }

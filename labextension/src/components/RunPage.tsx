@@ -6,7 +6,7 @@ import { CandidateTree } from './CandidateTree';
 import { Controls, Transport } from './Controls';
 import { EventLog } from './EventLog';
 import { Links } from './Links';
-import { Meters, StageTimeline } from './Progress';
+import { Meters, StageTimeline, Writings } from './Progress';
 import { ScoreChart } from './ScoreChart';
 import { Section } from './ui';
 import { WaitingReport } from './WaitingReport';
@@ -34,6 +34,7 @@ export function RunPage(props: {
       <WaitingReport {...props} onOpen={onOpen} />
       <Section title="Stages">
         <StageTimeline run={run} onOpen={onOpen} />
+        <Writings run={run} />
       </Section>
       <Section
         title="Scores"
