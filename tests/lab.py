@@ -111,8 +111,8 @@ def _wait_for(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 @contextmanager
-def open_page() -> Iterator[Page]:
-    """An empty page in a browser of its own."""
+def open_page(**context_options: Any) -> Iterator[Page]:
+    """An empty page in a browser of its own; the options are those of Playwright's contexts."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE * 1000)
@@ -120,7 +120,8 @@ def open_page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=arguments)
         try:
-            context = chromium.new_context(viewport={"width": 1500, "height": 1000})
+            options = {"viewport": {"width": 1500, "height": 1000}, **context_options}
+            context = chromium.new_context(**options)
             context.set_default_timeout(PATIENCE * 1000)
             page = context.new_page()
             # "Leave the page?", with a notebook that is not saved.
