@@ -9,6 +9,9 @@ PIP := HATCH_BUILD_NO_HOOKS=true $(BIN)/python -m pip install -qq --disable-pip-
 JOBS ?= 2
 # A file of tests is one worker's: its tests share what is costly to make.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# What tests in a browser need but the browser, without which they are skipped. Those that are slow
+# run one after another: together they are slower, and wait for each other.
+BROWSER := $(VENV)/.installed-browser $(VENV)/.linked-labextension
 
 LAB_NAME := mlestar-jupyter-labextension
 LAB_SOURCES := $(wildcard labextension/*.json labextension/schema/* labextension/style/* \
@@ -43,17 +46,18 @@ demo: $(VENV)/.installed-demo ## run the quickstart notebook and show what came 
 	@echo "the finished notebook             demo/run/finished.ipynb"
 	@echo "the submission                    demo/run/submission.csv"
 
-test: check ## what must pass before a commit: check, then all tests but the slow ones
+test: check $(BROWSER) ## what must pass before a commit: check, then all tests but the slow ones
 	$(PYTEST) -m "not slow"
 
-test-all: check ## check, then all tests
-	$(PYTEST)
+test-all: check $(BROWSER) ## check, then all tests
+	$(PYTEST) --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
-test-slow: $(VENV)/.installed-test ## the slow tests alone, up to the first that fails
-	$(PYTEST) -m slow --maxfail 1
+test-slow: $(VENV)/.installed-test $(BROWSER) ## the slow tests alone, up to the first that fails
+	$(PYTEST) -m slow --ignore tests/browser --maxfail 1
+	$(BIN)/python -m pytest -m slow tests/browser --maxfail 1
 
-# One browser at a time: together they are slower, and wait for each other.
-test-browser: $(VENV)/.installed-test $(VENV)/.installed-browser labextension ## the sidebar's tests in Chromium, up to the first that fails
+test-browser: $(VENV)/.installed-test $(BROWSER) ## the sidebar's tests in Chromium, up to the first that fails
 	$(BIN)/python -m pytest tests/browser --maxfail 1
 
 check: $(VENV)/.installed-test ## ruff, formatting, mypy, the direction of imports

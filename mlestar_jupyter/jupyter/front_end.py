@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.algorithm.asked import edited
+from mlestar_jupyter.algorithm.budget import Stopped
 from mlestar_jupyter.jupyter.verbs import steering
 from mlestar_jupyter.jupyter.work import Work
 from mlestar_jupyter.jupyter.workspace import Workspace
@@ -85,10 +87,8 @@ class FrontEndRequests:
         session = live.session
 
         def work() -> None:
-            try:
-                session.adopt(blocks, base)
-            except Exception as error:
-                session.run.emit("note", text=f"not adopted: {error}")
+            with contextlib.suppress(Exception):
+                told("adopt", lambda session: session.adopt(blocks, base))(session)
 
         threading.Thread(target=work, name="mlestar-adopt", daemon=True).start()
         return "judging"
@@ -122,5 +122,20 @@ class FrontEndRequests:
 
     def _begin(self, session: Session, title: str, work: Callable[[Session], Any]) -> str:
         # Without a display: there is no cell that it could stand below.
-        self.workspace.begin(session, title, work, background=True, shown=False)
+        self.workspace.begin(session, title, told(title, work), background=True, shown=False)
         return "begun"
+
+
+def told(title: str, work: Callable[[Session], Any]) -> Callable[[Session], Any]:
+    """Work that nobody waits for: what goes wrong is written into the journal, for all to see."""
+
+    def telling(session: Session) -> Any:
+        try:
+            return work(session)
+        except Stopped:
+            raise
+        except Exception as error:
+            session.run.emit("note", text=f"{title}: {error}")
+            raise
+
+    return telling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,11 @@ import pytest
 from front_end import Comm, connected
 
 from mlestar_jupyter.candidate import Candidate
-from mlestar_jupyter.errors import SettingsError
+from mlestar_jupyter.errors import MlestarError, SettingsError
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.jupyter import channel as channel_module
 from mlestar_jupyter.jupyter.channel import Channel, name_of
+from mlestar_jupyter.jupyter.front_end import told
 from mlestar_jupyter.run import Run, Writing
 from mlestar_jupyter.settings import Settings
 
@@ -161,6 +163,15 @@ def test_words_that_come_in_faster_than_they_are_sent_are_told_once(
     told = [m["text"] for m in events.sent if m["type"] == "writing"]
     assert told == ["line 19"]
     channel.detach(run)
+
+
+def test_work_that_nobody_waits_for_tells_what_went_wrong(run: Run) -> None:
+    def work(session: Any) -> None:
+        raise MlestarError("no block is called colour")
+
+    with pytest.raises(MlestarError):
+        told("refine", work)(SimpleNamespace(run=run))
+    assert run.events[-1].data["text"] == "refine: no block is called colour"
 
 
 def test_a_comm_that_breaks_never_reaches_the_run(
