@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.algorithm.asked import edited
-from mlestar_jupyter.algorithm.budget import Stopped
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.jupyter.verbs import steering
 from mlestar_jupyter.jupyter.work import Work
 from mlestar_jupyter.jupyter.workspace import Workspace
