@@ -168,8 +168,8 @@ def new_plan(attempts: Sequence[Attempt]) -> Callable[[str], str | None]:
     def read(text: str) -> str | None:
         if replies.is_none(text):
             return None
-        plan = replies.plain(text)
-        if number := tried.get(" ".join(plan.lower().split())):
+        plan = " ".join(replies.plain(text).split())
+        if number := tried.get(plan.lower()):
             raise ReplyError(f"it repeats plan {number}; propose another one, or reply NONE")
         return plan
 

@@ -108,7 +108,7 @@ def extract(
         if block.lower() not in names:
             known = ", ".join(solution.names)
             raise ReplyError(f"the solution has no block {block}; its blocks are {known}")
-        plan = replies.plain(found["plan"])
+        plan = " ".join(replies.plain(found["plan"]).split())
         return Target(names[block.lower()], plan, " ".join(found["reason"].split()))
 
     return asking.ask(brief, Question("extract", prompt, read, schema=data.TARGET))
