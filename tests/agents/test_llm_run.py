@@ -310,7 +310,7 @@ def test_a_run_killed_in_the_middle_pays_only_for_what_was_in_flight(
     ("changes", "message"),
     [
         ({"agents": "oracle"}, "unknown agents 'oracle'; known are: playbook, gemini"),
-        ({"role_models": {"planner": "x"}}, "no role is named 'planner'; the roles are retrieve"),
+        ({"role_models": {"planner": "x"}}, "unknown role 'planner'; did you mean plan"),
         ({"model": "own-model", "cost": 1.0}, "price of own-model"),
         ({"agents": "openai", "endpoint": "http://127.0.0.1:9/v1"}, "--model NAME"),
     ],
