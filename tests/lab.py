@@ -280,6 +280,23 @@ class Lab:
             name = label.capitalize().replace("_", " ")
             self.panel.get_by_label(name, exact=True).fill(text)
 
+    def judged(self, stage: str, run: str = "recorded") -> list[str]:
+        """The candidates of a stage that have a score, as the journal of a run has them."""
+        journal = self.folder / "mlestar_runs" / run / "journal.jsonl"
+        events = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+        return [
+            event["id"]
+            for event in events
+            if event["kind"] == "candidate_judged" and event["stage"] == stage and event["score"]
+        ]
+
+    def open_candidate(self, name: str) -> Locator:
+        """Open a candidate's page by its row in the tree."""
+        self.candidates.filter(has_text=name).first.click()
+        page = self.panel.get_by_role("article", name=f"Candidate {name}")
+        page.get_by_role("heading", name=name, exact=False).first.wait_for()
+        return page
+
     def cells(self) -> list[Cell]:
         """The cells of the notebook in focus."""
         return [Cell(**cell) for cell in self.page.evaluate(_CELLS)]

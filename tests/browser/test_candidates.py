@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,25 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MINE = "mine = 1"
-
-
-def judged(lab: Lab, stage: str) -> list[str]:
-    """The candidates of a stage that have a score, as the journal beside the notebook has them."""
-    journal = lab.folder / "mlestar_runs" / "recorded" / "journal.jsonl"
-    events = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
-    return [
-        event["id"]
-        for event in events
-        if event["kind"] == "candidate_judged" and event["stage"] == stage and event["score"]
-    ]
-
-
-def open_candidate(lab: Lab, name: str) -> Locator:
-    """Open a candidate's page by its row in the tree."""
-    lab.candidates.filter(has_text=name).first.click()
-    page = lab.panel.get_by_role("article", name=f"Candidate {name}")
-    page.get_by_role("heading", name=name, exact=False).first.wait_for()
-    return page
 
 
 def toolbar(lab: Lab, name: str) -> Locator:
@@ -52,8 +32,8 @@ def edit(lab: Lab, cell: Locator) -> None:
 def test_the_page_of_a_candidate_shows_what_it_changes_of_its_parent(recorded: Lab) -> None:
     from playwright.sync_api import expect
 
-    name = judged(recorded, "refine")[0]
-    page = open_candidate(recorded, name)
+    name = recorded.judged("refine")[0]
+    page = recorded.open_candidate(name)
 
     expect(page.get_by_role("heading", name="Changes against")).to_be_visible()
     expect(page.get_by_text("added: ").first).to_be_attached()
@@ -71,7 +51,7 @@ def test_the_page_of_a_candidate_shows_what_it_changes_of_its_parent(recorded: L
 def test_cells_come_once_and_come_back_when_they_are_asked_for(recorded: Lab) -> None:
     from playwright.sync_api import expect
 
-    first = judged(recorded, "initialize")[0]
+    first = recorded.judged("initialize")[0]
     recorded.press("Insert all cells")
     expect(recorded.panel).to_contain_text("all cells of this run are in the notebook")
     whole = recorded.cells()
@@ -91,7 +71,7 @@ def test_cells_come_once_and_come_back_when_they_are_asked_for(recorded: Lab) ->
         lost,
     )
     assert len(recorded.cells()) == len(whole) - len(lost) < len(whole)
-    open_candidate(recorded, first)
+    recorded.open_candidate(first)
     recorded.press("Show cells")
     expect(toolbar(recorded, first)).to_be_visible()
     recorded.press("Show cells")
@@ -102,9 +82,9 @@ def test_cells_come_once_and_come_back_when_they_are_asked_for(recorded: Lab) ->
 def test_edited_cells_are_accepted_and_judged(recorded: Lab) -> None:
     from playwright.sync_api import expect
 
-    name = judged(recorded, "refine")[0]
+    name = recorded.judged("refine")[0]
     recorded.until_cells(f"cells.some(cell => cell.candidate === '{name}')")
-    open_candidate(recorded, name)
+    recorded.open_candidate(name)
     recorded.press("Show cells")
     below = f".jp-MarkdownCell:has([aria-label='Candidate {name}']) + .jp-CodeCell"
     edit(recorded, recorded.notebook.locator(below))
@@ -159,7 +139,7 @@ def test_the_best_is_taken_back_after_a_question(recorded: Lab) -> None:
     recorded.press("No")
     expect(head).to_have_text(best)
 
-    page = open_candidate(recorded, best)
+    page = recorded.open_candidate(best)
     recorded.press("Reject")
     recorded.press("Yes")
 

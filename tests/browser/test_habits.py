@@ -109,8 +109,8 @@ def test_texts_can_be_read_in_the_light_and_in_the_dark(recorded: Lab) -> None:
     assert not faint(recorded)
     assert light.isdisjoint({each["color"] for each in texts(recorded)})
 
-    recorded.candidates.last.click()
-    expect(recorded.panel.get_by_role("heading", name="Changes against")).to_be_visible()
+    page = recorded.open_candidate(recorded.judged("refine")[0])
+    expect(page.get_by_role("heading", name="Changes against")).to_be_visible()
     assert not faint(recorded)
     turn_to(recorded, "JupyterLab Light")
     assert not faint(recorded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,7 +95,8 @@ def test_a_run_is_found_again_after_a_restart_of_the_kernel_and_goes_on(lab: Lab
 
     lab.press("Load it")
     expect(lab.panel.get_by_text("is not loaded")).to_have_count(0)
-    expect(lab.standing).to_contain_text("cut off")
+    # A kernel that has a moment left before it ends stops its run softly.
+    expect(lab.standing).to_contain_text(re.compile("cut off|stopped"))
     lab.press("Go on")
     expect(lab.standing).to_contain_text("finished")
     ids = [cell.id for cell in lab.cells()]
