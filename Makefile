@@ -8,7 +8,9 @@ PIP := HATCH_BUILD_NO_HOOKS=true $(BIN)/python -m pip install -qq --disable-pip-
 # Tests that start kernels fill two cores; `make test JOBS=0` runs them one after another.
 JOBS ?= 2
 # A file of tests is one worker's: its tests share what is costly to make.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
+# One browser at a time, and in a process of their own: Playwright keeps an event loop running.
+PYTEST_BROWSER := $(BIN)/python -m pytest tests/browser
 # What tests in a browser need but the browser, without which they are skipped. Those that are slow
 # run one after another: together they are slower, and wait for each other.
 BROWSER := $(VENV)/.installed-browser $(VENV)/.linked-labextension
@@ -48,17 +50,18 @@ demo: $(VENV)/.installed-demo ## run the quickstart notebook and show what came 
 
 test: check $(BROWSER) ## what must pass before a commit: check, then all tests but the slow ones
 	$(PYTEST) -m "not slow"
+	$(PYTEST_BROWSER) -m "not slow"
 
 test-all: check $(BROWSER) ## check, then all tests
-	$(PYTEST) --ignore tests/browser
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST)
+	$(PYTEST_BROWSER)
 
 test-slow: $(VENV)/.installed-test $(BROWSER) ## the slow tests alone, up to the first that fails
-	$(PYTEST) -m slow --ignore tests/browser --maxfail 1
-	$(BIN)/python -m pytest -m slow tests/browser --maxfail 1
+	$(PYTEST) -m slow --maxfail 1
+	$(PYTEST_BROWSER) -m slow --maxfail 1
 
 test-browser: $(VENV)/.installed-test $(BROWSER) ## the sidebar's tests in Chromium, up to the first that fails
-	$(BIN)/python -m pytest tests/browser --maxfail 1
+	$(PYTEST_BROWSER) --maxfail 1
 
 check: $(VENV)/.installed-test ## ruff, formatting, mypy, the direction of imports
 	$(BIN)/ruff check .

@@ -115,6 +115,7 @@ def test_no_candidate_saw_the_answers(solved: tuple[Result, SmallCast]) -> None:
         assert not set(held["patient"]) & set(train["patient"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scores(
     solved: tuple[Result, SmallCast], tmp_path: Path
 ) -> None:

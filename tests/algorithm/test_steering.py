@@ -200,6 +200,7 @@ def test_blocks_of_the_users_own_are_judged_and_the_next_step_starts_from_them(
     assert all(s["candidate"] == adopted.id for s in driver.run.state.studies)
 
 
+@pytest.mark.slow
 def test_what_is_adopted_in_the_middle_of_a_step_gives_way_only_to_something_better(
     drive: Callable[..., Driver],
 ) -> None:
@@ -312,6 +313,7 @@ def test_a_pause_lets_nothing_begin_until_the_run_is_resumed(drive: Callable[...
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_stop_while_the_run_waits_is_heard_at_once_and_resuming_waits_there_again(
     drive: Callable[..., Driver],
 ) -> None:
@@ -345,6 +347,7 @@ def test_a_stop_while_the_run_waits_is_heard_at_once_and_resuming_waits_there_ag
     assert agents.heard[-1] == ("deeper trees",)
 
 
+@pytest.mark.slow
 def test_a_model_card_of_the_users_own_is_judged_beside_the_run(
     drive: Callable[..., Driver],
 ) -> None:
@@ -360,6 +363,7 @@ def test_a_model_card_of_the_users_own_is_judged_beside_the_run(
         driver.session.search_more(1)
 
 
+@pytest.mark.slow
 def test_two_candidates_are_merged_when_the_user_asks(drive: Callable[..., Driver]) -> None:
     driver = drive(settings=SETTINGS.replace(models=2))
     driver.until_it_waits()

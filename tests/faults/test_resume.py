@@ -97,6 +97,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_runs_no_scored_candidate_again(
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_cut_off_and_the_run_goes_on(tmp_path: Path) -> None:
     task, run = write_demo_task(tmp_path / "task"), tmp_path / "run"
     process = start(task, run)

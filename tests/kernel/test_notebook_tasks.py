@@ -56,6 +56,7 @@ def test_what_is_understood_is_shown_before_anything_is_spent(
     assert "no variable 'nowhere' for --train" in opened.run("%mlestar task --train nowhere").error
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_by_a_function_of_the_notebook_and_goes_on_with_it_elsewhere(
     notebook: tuple[Notebook, Path],
 ) -> None:
