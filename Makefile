@@ -9,10 +9,9 @@ PIP := HATCH_BUILD_NO_HOOKS=true $(BIN)/python -m pip install -qq --disable-pip-
 JOBS ?= 2
 # A file of tests is one worker's: its tests share what is costly to make.
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
-# One browser at a time, and in a process of their own: Playwright keeps an event loop running.
+# One after another, and in a process of their own: Playwright keeps an event loop running.
 PYTEST_BROWSER := $(BIN)/python -m pytest tests/browser
-# What tests in a browser need but the browser, without which they are skipped. Those that are slow
-# run one after another: together they are slower, and wait for each other.
+# What they need but the browser, without which they are skipped.
 BROWSER := $(VENV)/.installed-browser $(VENV)/.linked-labextension
 
 LAB_NAME := mlestar-jupyter-labextension
