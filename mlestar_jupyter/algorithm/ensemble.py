@@ -9,10 +9,8 @@ from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.initialize import rank
-from mlestar_jupyter.algorithm.refine import PENDING
+from mlestar_jupyter.algorithm.plans import new_proposals
 from mlestar_jupyter.candidate import Candidate, Proposal
-from mlestar_jupyter.endings import OutOfMeans, Stopped
-from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import Attempt
 
 #: Ensembles have a place of their own among the incumbents, after all branches.
@@ -81,32 +79,19 @@ def ensemble(
 def _proposals(
     context: Context, solutions: Sequence[Candidate], attempts: list[Attempt], wanted: int
 ) -> dict[str, Proposal]:
-    """Up to so many new plans to combine, as solutions; what gave no code counts as tried."""
+    """Up to so many new plans to combine, as solutions."""
     agents = context.agents
     brief = replace(context.brief(), suggestions=context.said.get(ENSEMBLE_BRANCH, ()))
     parents = tuple(c.id for c in solutions)
-    proposals: dict[str, Proposal] = {}
-    while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
-        named = "(no plan)"
-        try:
-            context.budget.check("ensemble")
-            plan = agents.plan_ensemble(brief, solutions, tried)
-            if plan is None or plan in proposals:
-                break
-            named = plan
-            solution = agents.ensemble(brief, solutions, plan)
-            solution.check_compiles()
-        except Stopped:
-            raise
-        except OutOfMeans:
-            if proposals:  # what was proposed before can still be judged
-                break
-            raise
-        except ReplyError as error:
-            context.run.emit("note", text=f"an ensemble plan gave no solution: {error}")
-            attempts.append(Attempt(named, None, None, 0.0, reason=str(error)))
-            wanted -= 1
-            continue
-        proposals[plan] = Proposal("ensemble", solution, plan, parents, branch=ENSEMBLE_BRANCH)
-    return proposals
+
+    def plan(tried: Sequence[Attempt]) -> str | None:
+        return agents.plan_ensemble(brief, solutions, tried)
+
+    def make(words: str) -> Proposal:
+        solution = agents.ensemble(brief, solutions, words)
+        return Proposal("ensemble", solution, words, parents, branch=ENSEMBLE_BRANCH)
+
+    failed = "an ensemble plan gave no solution"
+    return new_proposals(
+        context, attempts, wanted, stage="ensemble", plan=plan, make=make, failed=failed
+    )

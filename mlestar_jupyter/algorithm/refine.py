@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from mlestar_jupyter.algorithm import ablation
 from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.algorithm.plans import new_proposals
 from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.interfaces import AblationResult, Attempt, Target
-
-#: Why a plan has no score yet, for the planner.
-PENDING = "it is being tried side by side with the next"
 
 
 def refine(
@@ -153,35 +152,21 @@ def _proposals(
     attempts: list[Attempt],
     wanted: int,
 ) -> dict[str, Proposal]:
-    """Up to so many new plans and what the coder made of them; attempts that gave no code count."""
+    """Up to so many new plans and what the coder made of them."""
     agents, brief, solution = context.agents, context.brief(branch), incumbent.solution
-    proposals: dict[str, Proposal] = {}
-    while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
-        named = "(no plan)"
-        try:
-            context.budget.check("refine")  # no plan is paid for that could not be judged
-            plan = agents.plan(brief, solution, target, tried) if tried else target.plan
-            if plan is None or plan in proposals:
-                break
-            named = plan
-            source = agents.code(brief, solution, target, plan)
-            changed = solution.replace(target.block, source)
-            changed.check_compiles()
-        except Stopped:
-            raise
-        except OutOfMeans:
-            if proposals:  # what was proposed before can still be judged
-                break
-            raise
-        except ReplyError as error:
-            context.run.emit("note", text=f"a plan for {target.block} gave no block: {error}")
-            attempts.append(Attempt(named, None, None, 0.0, reason=str(error)))
-            wanted -= 1
-            continue
-        parents = (incumbent.id,)
-        proposals[plan] = Proposal("refine", changed, plan, parents, target.block, branch)
-    return proposals
+
+    def plan(tried: Sequence[Attempt]) -> str | None:
+        return agents.plan(brief, solution, target, tried) if tried else target.plan
+
+    def make(words: str) -> Proposal:
+        source = agents.code(brief, solution, target, words)
+        changed = solution.replace(target.block, source)
+        return Proposal("refine", changed, words, (incumbent.id,), target.block, branch)
+
+    failed = f"a plan for {target.block} gave no block"
+    return new_proposals(
+        context, attempts, wanted, stage="refine", plan=plan, make=make, failed=failed
+    )
 
 
 def _compare(
