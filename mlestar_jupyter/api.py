@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlestar_jupyter.delivery import Result
 from mlestar_jupyter.events import Listener
 from mlestar_jupyter.inference import from_folder, from_frames, from_table
 from mlestar_jupyter.run import RUNS
-from mlestar_jupyter.session import Result, Session
+from mlestar_jupyter.session import Session
 from mlestar_jupyter.settings import Settings, parse_seconds
 from mlestar_jupyter.task import Overrides, Task
 

@@ -1,7 +1,8 @@
-"""Delivery: the finished notebook is executed again, compared, stamped and put in place."""
+"""Delivery: the winner is fitted, the finished notebook executed again, compared and stamped."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import nbformat
 
 from mlestar_jupyter.algorithm import pipeline
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.finalize import Final
+from mlestar_jupyter.algorithm.finalize import Final, final_solution, finalize
 from mlestar_jupyter.candidate import Candidate
+from mlestar_jupyter.errors import BudgetError
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.notebook.finished import Verdict, build_finished, stamp
+from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.solution import Solution
 
@@ -31,6 +34,51 @@ class Finished:
     submission: Path | None = None
     printed: float | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run delivered: the best candidate and where everything lies."""
+
+    run: Run
+    best: Candidate
+    submission: Path | None
+    notebook: Path | None
+    reproduced: bool
+    seconds: float
+
+    @property
+    def score(self) -> float:
+        """The validation score of the best candidate."""
+        assert self.best.score is not None
+        return self.best.score.value
+
+
+def deliver(context: Context, best: Candidate) -> Result:
+    """Fit the winner on all rows, execute the finished notebook beside it, and compare.
+
+    Raises BudgetError when nothing could be fitted in time.
+    """
+    run = context.run
+    run.emit("stage_started", stage="finalize", branch=None)
+    with ThreadPoolExecutor(1, thread_name_prefix="mlestar-finish") as pool:
+        solution = final_solution(context, best)
+        finishing = pool.submit(finish, context, best, solution)
+        final = finalize(context, best)
+        finished = finishing.result()
+    if final is None:
+        run.emit("run_finished", reason="no submission")
+        raise BudgetError(
+            f"{best.id} was found but could not be fitted on all rows in time; "
+            f"resume with more time: mlestar resume {run.folder} --time 10m"
+        )
+    if final.solution.key != solution.key:
+        finished = finish(context, final.candidate, final.solution)
+    reproduced = write_finished(context, final, finished)
+    run.emit("run_finished", reason="finished")
+    submission = run.folder / "submission.csv" if run.task.source.test else None
+    notebook = run.folder / "finished.ipynb"
+    return Result(run, final.candidate, submission, notebook, reproduced, run.elapsed)
 
 
 def finish(context: Context, candidate: Candidate, solution: Solution) -> Finished:

@@ -211,6 +211,11 @@ class Run:
                 listener(event)
             return event
 
+    def change_settings(self, **changes: Any) -> None:
+        """Change settings from now on, also for those who resume the run later."""
+        changed = self.settings.replace(**changes)
+        self.emit("settings_changed", settings=changed.to_json())
+
     def show(self, writing: Writing) -> None:
         """Tell the watchers what an agent is writing just now; nothing of it is kept."""
         for watcher in list(self.watchers):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,12 +11,12 @@ from mlestar_jupyter.algorithm import ablation, asked, pipeline
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.ensemble import ensemble
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.finalize import final_solution, finalize, unseal
+from mlestar_jupyter.algorithm.finalize import unseal
 from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.casting import check_agents, make_agents
-from mlestar_jupyter.delivery import finish, write_finished
+from mlestar_jupyter.delivery import Result, deliver
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
@@ -37,24 +36,6 @@ T = TypeVar("T")
 START = "start.py"
 #: How often ``Session.tick`` is called while a surface waits.
 TICK_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run delivered: the best candidate and where everything lies."""
-
-    run: Run
-    best: Candidate
-    submission: Path | None
-    notebook: Path | None
-    reproduced: bool
-    seconds: float
-
-    @property
-    def score(self) -> float:
-        """The validation score of the best candidate."""
-        assert self.best.score is not None
-        return self.best.score.value
 
 
 class Session:
@@ -137,8 +118,7 @@ class Session:
             limits = {"seconds": seconds, "cost": cost}
             new = {name: limit for name, limit in limits.items() if limit is not None}
             if new:
-                changed = run.settings.replace(**new)
-                run.emit("settings_changed", settings=changed.to_json())
+                run.change_settings(**new)
             run.listeners.extend(listeners)
             return cls(run, agents=agents, executor=executor)
         except BaseException:
@@ -176,8 +156,7 @@ class Session:
 
     def change_limit(self, seconds: float) -> None:
         """A new limit for the whole run, counted from its beginning. From any thread."""
-        settings = self.run.settings.replace(seconds=seconds)
-        self.run.emit("settings_changed", settings=settings.to_json())
+        self.run.change_settings(seconds=seconds)
         self.context.budget.total = seconds
 
     def pin(self, block: str | None) -> None:
@@ -303,27 +282,9 @@ class Session:
 
     def deliver(self, best: Candidate) -> Result:
         """Fit the winner on all rows, execute the finished notebook beside it, and compare."""
-        run = self.run
-        self.run.emit("stage_started", stage="finalize", branch=None)
-        with ThreadPoolExecutor(1, thread_name_prefix="mlestar-finish") as pool:
-            solution = final_solution(self.context, best)
-            finishing = pool.submit(finish, self.context, best, solution)
-            final = finalize(self.context, best)
-            finished = finishing.result()
-        if final is None:
-            run.emit("run_finished", reason="no submission")
-            raise BudgetError(
-                f"{best.id} was found but could not be fitted on all rows in time; "
-                f"resume with more time: mlestar resume {run.folder} --time 10m"
-            )
-        if final.solution.key != solution.key:
-            finished = finish(self.context, final.candidate, final.solution)
-        reproduced = write_finished(self.context, final, finished)
-        run.emit("run_finished", reason="finished")
+        result = deliver(self.context, best)
         self.notebook.flush()
-        submission = run.folder / "submission.csv" if run.task.source.test else None
-        notebook = run.folder / "finished.ipynb"
-        return Result(run, final.candidate, submission, notebook, reproduced, run.elapsed)
+        return result
 
     def refine(
         self, *, outer: int = 1, inner: int | None = None, block: str | None = None

@@ -21,13 +21,14 @@ from gemini_server import BAD_KEY, GeminiServer
 
 from mlestar_jupyter.agents.llm import calls
 from mlestar_jupyter.casting import check_agents
+from mlestar_jupyter.delivery import Result
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.endings import OutOfMeans
 from mlestar_jupyter.errors import BudgetError, SettingsError
 from mlestar_jupyter.events import Event
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.journal import read_events
-from mlestar_jupyter.session import Result, Session
+from mlestar_jupyter.session import Session
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.task import Task
 

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from cast import SmallCast
 
+from mlestar_jupyter.delivery import Result
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.errors import BudgetError, MlestarError
 from mlestar_jupyter.inference import from_folder
-from mlestar_jupyter.session import Result, Session
+from mlestar_jupyter.session import Session
 from mlestar_jupyter.settings import Settings
 
 SETTINGS = Settings(
