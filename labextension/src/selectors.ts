@@ -80,11 +80,6 @@ export function elapsedAt(clock: Clock, now: number): number {
   return clock.isGoing ? clock.elapsed + Math.max(0, now - clock.at) / 1000 : clock.elapsed;
 }
 
-/** Whether one score is better than another under the run's metric. */
-export function isBetter(run: RunState, one: number, other: number): boolean {
-  return run.greaterIsBetter ? one > other : one < other;
-}
-
 /** A line of the tree: a candidate and how deep it lies. */
 export interface TreeLine {
   readonly candidate: Candidate;

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from mlestar_jupyter.agents.llm import replies, telling
+from mlestar_jupyter.agents.llm.calls import model_for
 from mlestar_jupyter.agents.llm.fences import material
 from mlestar_jupyter.agents.llm.llm import LLM, Page, Reply, Request
 from mlestar_jupyter.agents.llm.prompt import render, template
@@ -108,10 +109,9 @@ class Asking:
 
     def _request(self, question: Question[T], prompt: str) -> Request:
         settings = self.settings
-        model = settings.role_models.get(question.role) or settings.model
         return Request(
             role=question.role,
-            model=model or self.line.llm.default_model,
+            model=model_for(settings, self.line.llm, question.role),
             system=template("system"),
             prompt=prompt,
             schema=question.schema,

@@ -50,11 +50,6 @@ class Money:
             if event.kind == "llm_called" and event.data.get("cost"):
                 self._pay(str(event.data.get("role", "")), float(event.data["cost"]))
 
-    def change_limit(self, cost: float | None) -> None:
-        """A new limit in dollars, from any thread; None: no limit."""
-        with self._lock:
-            self._limit = cost
-
     def check_price(self, model: str) -> None:
         """Raise SettingsError when there is a limit but no price to hold it by."""
         if self._limit is not None and self._price(model) is None:

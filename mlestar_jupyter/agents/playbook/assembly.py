@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlestar_jupyter.agents.playbook.catalogue import BY_NAME, Entry
+from mlestar_jupyter.agents.playbook.catalogue import Entry
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.joins import join_block, keys_only
 from mlestar_jupyter.agents.playbook.rendering import Code, render
@@ -135,14 +135,6 @@ def merged(facts: Facts, base: Solution, other: Solution) -> Solution | None:
         return None
     blocks.append(Block(base.blocks[-1].name, predict_block(facts, several=True)))
     return Solution(tuple(blocks), f"{base.title} + {' + '.join(added)}".replace("_", " "))
-
-
-def with_model(facts: Facts, solution: Solution, name: str) -> Solution | None:
-    """The solution with one more model of the catalogue; None when it has it or none fits."""
-    entry = BY_NAME.get(name)
-    if entry is None or not entry.is_installed or entry.suits(facts) <= 0:
-        return None
-    return merged(facts, solution, first_solution(facts, entry))
 
 
 def _free(name: str, blocks: list[Block]) -> str:

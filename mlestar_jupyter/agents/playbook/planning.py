@@ -16,8 +16,6 @@ from mlestar_jupyter.solution import Solution, normalise
 #: After a gain, the same dial once more the same way is more promising by so much; the other way
 #: is not tried. After a loss, the same way is not tried again.
 ENCOURAGED = 0.3
-#: Two gains on different dials most often add up.
-TOGETHER = 0.9
 
 
 @dataclass(frozen=True)
