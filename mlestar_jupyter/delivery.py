@@ -8,8 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from mlestar_jupyter.algorithm import pipeline
-from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.evaluate import NOTEBOOK_SECONDS, Context
 from mlestar_jupyter.algorithm.finalize import Final, final_solution, finalize
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.errors import BudgetError
@@ -88,7 +87,7 @@ def finish(context: Context, candidate: Candidate, solution: Solution) -> Finish
     seconds = context.budget.left - 1
     if not run.settings.reproduce:
         return Finished(notebook, problem="it was not executed again, as the settings ask")
-    if seconds < pipeline.NOTEBOOK_SECONDS:
+    if seconds < NOTEBOOK_SECONDS:
         return Finished(notebook, problem="no time was left to execute it again")
     output = run.folder / "final"
     limits = Limits(seconds, context.threads)

@@ -24,7 +24,7 @@ def study(
     """Measure what each block of the incumbent is worth. Raises OutOfMeans if none could begin."""
     run, brief = context.run, context.brief(branch)
     assert incumbent.score is not None
-    context.budget.check("refine")
+    context.check("refine")
     variants, proposals = [], []
     for ablation in context.agents.ablate(brief, incumbent.solution, earlier):
         try:

@@ -64,9 +64,14 @@ class Budget:
         share, least = FIRST_RESERVE
         self.reserve = min(max(seconds, share * self.total / 2, least), self.total / 2)
 
-    def check(self, stage: str, expected: float = 0.0) -> None:
-        """Raise OutOfMeans when work of this stage, expected to take so long, should not begin."""
+    def check(self, stage: str, expected: float = 0.0, landing: float = 0.0) -> None:
+        """Raise OutOfMeans when work of this stage, expected to take so long, should not begin.
+
+        ``landing`` is what landing takes longer, in seconds, if this work gives the best; with the
+        reserve it is never more than half of the whole.
+        """
         if self._stop.is_set():
             raise Stopped
-        if self.stage_left(stage) <= 0 or self.search_left < SURELY * expected:
+        room = max(0.0, self.total / 2 - self.reserve) if self._staged else 0.0
+        if self.stage_left(stage) <= 0 or self.search_left - min(landing, room) < SURELY * expected:
             raise OutOfMeans

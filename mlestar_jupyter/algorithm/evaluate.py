@@ -24,6 +24,10 @@ from mlestar_jupyter.run import Run
 #: One execution is ended after this share of the run's time, unless the settings say otherwise;
 #: agents are told half of it, so that what they propose does not come near.
 SHARE_OF_ONE_EXECUTION = 0.25
+#: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/overhead.py).
+NOTEBOOK_SECONDS = 8.0
+#: All rows are more than a fold's, and machines are noisy.
+SAFETY = 1.5
 
 
 @dataclass
@@ -92,7 +96,7 @@ class Context:
                 self.gate.wait_while_paused()
             # Stages have shares of the time only once there is something to go on with.
             stage = proposal.stage if self.run.best or self.run.scored else "first"
-            self.budget.check(stage, self.expected(proposal))
+            self.check(stage, self._slowest(proposal))
             candidate = self.run.propose(proposal)
             return Judgement(self, proposal, candidate).reach()
 
@@ -113,11 +117,36 @@ class Context:
                 continue
         return candidates
 
-    def expected(self, proposal: Proposal) -> float:
-        """Seconds that judging is expected to take, from what the parents took."""
+    def check(self, stage: str, slowest: float = 0.0) -> None:
+        """Raise OutOfMeans when no more work of a stage should begin.
+
+        ``slowest`` is what one execution of it is expected to take, in seconds. Time is kept back
+        to land with the present best, and what landing takes longer with this one comes on top.
+        """
+        best = self.run.best
+        landing = 0.0
+        if best is not None:
+            present = self.landing_seconds(best.slowest)
+            self.budget.keep_back(present)
+            landing = max(0.0, self.landing_seconds(slowest) - present)
+        self.budget.check(stage, slowest * self._rounds(), landing)
+
+    def landing_seconds(self, slowest: float) -> float:
+        """Seconds to fit on all rows and, beside it, to execute the finished notebook.
+
+        The finished notebook fits on all rows and then once for each fold. ``slowest`` is what one
+        execution takes, in seconds.
+        """
+        rounds = 1 + self._rounds() if self.run.settings.reproduce else 1
+        return NOTEBOOK_SECONDS + SAFETY * slowest * rounds
+
+    def _rounds(self) -> int:
+        """How often all jobs are at work to execute each fold."""
+        return math.ceil(max(1, self.run.validation.folds) / self.run.settings.jobs)
+
+    def _slowest(self, proposal: Proposal) -> float:
+        """Seconds that one execution is expected to take, from what the parents' took."""
         parents = [self.run.state.candidates.get(p) for p in proposal.parents]
         known = [p for p in parents if p is not None]
         added = proposal.stage in ("merge", "ensemble")
-        slowest = (sum if added else max)([p.slowest for p in known] or [0.0])
-        rounds = math.ceil(max(1, self.run.validation.folds) / self.run.settings.jobs)
-        return slowest * rounds
+        return (sum if added else max)([p.slowest for p in known] or [0.0])

@@ -102,7 +102,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
     replace_incumbent(context.run, branch, base, "the best of the initial solutions")
     for other in ranked[branch + 1 :]:
         try:
-            context.budget.check("merge")  # nothing is asked for that could not be judged
+            context.check("merge")  # nothing is asked for that could not be judged
             merged = context.agents.merge(context.brief(branch), base.solution, other.solution)
             plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
             parents = (base.id, other.id)

@@ -6,7 +6,6 @@ and costs nothing, so the loops arrive where the run was cut off, and go on from
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,11 +18,6 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import MlestarError
 
-#: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/overhead.py).
-NOTEBOOK_SECONDS = 8.0
-#: All rows are more than a fold's, and machines are noisy.
-SAFETY = 1.5
-
 
 def search(context: Context) -> Candidate:
     """Run the three algorithms within the budget and give the best candidate.
@@ -33,13 +27,12 @@ def search(context: Context) -> Candidate:
     run = context.run
     _stage(context, "initialize")
     ranked = initialize(context)
-    _keep_back(context)
     branches = min(run.settings.solutions, len(ranked))
     with ThreadPoolExecutor(branches, thread_name_prefix="mlestar-branch") as pool:
         tasks = [pool.submit(_branch, context, ranked, number) for number in range(branches)]
         finals = [task.result() for task in tasks]
     try:
-        context.budget.check("ensemble")
+        context.check("ensemble")
         if run.settings.ensemble_rounds:
             _stage(context, "ensemble")
             begin_step(context, finals[0], ENSEMBLE_BRANCH, 0, of=1)
@@ -51,7 +44,6 @@ def search(context: Context) -> Candidate:
         raise
     except OutOfMeans:
         pass
-    _keep_back(context)
     assert run.best is not None
     return run.best
 
@@ -71,7 +63,6 @@ def _branch(context: Context, ranked: list[Candidate], branch: int) -> Candidate
                 raise Stopped
             _stage(context, stage, branch)
             best = step(best)
-            _keep_back(context)
     finally:
         context.gate.leave(branch)
     context.run.emit("branch_finished", branch=branch, id=best.id)
@@ -80,24 +71,6 @@ def _branch(context: Context, ranked: list[Candidate], branch: int) -> Candidate
 
 def _stage(context: Context, stage: str, branch: int | None = None) -> None:
     context.run.emit("stage_started", stage=stage, branch=branch)
-
-
-def _keep_back(context: Context) -> None:
-    """Reserve the time that landing with the present best will take."""
-    best = context.run.best
-    if best is not None:
-        context.budget.keep_back(landing_seconds(context, best))
-
-
-def landing_seconds(context: Context, best: Candidate) -> float:
-    """Seconds to fit on all rows and, beside it, to execute the finished notebook.
-
-    The finished notebook fits on all rows and then once for each fold.
-    """
-    settings = context.run.settings
-    rounds = 1 + math.ceil(max(1, context.run.validation.folds) / settings.jobs)
-    notebook = SAFETY * best.slowest * rounds if settings.reproduce else SAFETY * best.slowest
-    return NOTEBOOK_SECONDS + notebook
 
 
 def require_best(context: Context) -> Candidate:

@@ -35,7 +35,7 @@ def new_proposals(
         tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
         named = "(no plan)"
         try:
-            context.budget.check(stage)  # no plan is paid for that could not be judged
+            context.check(stage)  # no plan is paid for that could not be judged
             words = plan(tried)
             if words is None or words in proposals:
                 break

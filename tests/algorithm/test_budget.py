@@ -138,3 +138,28 @@ def test_a_stop_is_told_apart_from_the_end_of_the_time(clock):
     with pytest.raises(OutOfMeans) as caught:
         budget.check("refine")
     assert not isinstance(caught.value, Stopped)
+
+
+def test_work_with_which_landing_takes_longer_leaves_time_for_that(clock):
+    budget = Budget(100, clock)
+    budget.keep_back(10)
+    clock.now = 80
+    budget.check("elsewhere", expected=5, landing=5)
+    with pytest.raises(OutOfMeans):
+        budget.check("elsewhere", expected=5, landing=6)
+
+
+def test_no_more_than_half_of_the_time_is_kept_back_however_long_landing_takes(clock):
+    budget = Budget(100, clock)
+    budget.keep_back(10)
+    clock.now = 44
+    budget.check("elsewhere", expected=5, landing=1000)
+    clock.now = 46
+    with pytest.raises(OutOfMeans):
+        budget.check("elsewhere", expected=5, landing=1000)
+
+
+def test_work_that_the_user_asked_for_is_not_held_back_by_landing(clock):
+    budget = Budget(100, clock, staged=False)
+    clock.now = 90
+    budget.check("refine", expected=5, landing=1000)
