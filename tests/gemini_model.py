@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -284,7 +285,8 @@ BAD: Mapping[str, Spoil] = {
 class Model:
     """What the server asks: a good model, whose replies and calls go wrong at these shares.
 
-    ``bad`` is the share of questions with a bad reply, ``faults`` that of requests that fail.
+    ``bad`` is the share of questions with a bad reply, ``faults`` that of requests that fail: so
+    many fail in whatever order they come, in one way after another.
     """
 
     good: GoodModel = field(default_factory=GoodModel)
@@ -293,15 +295,21 @@ class Model:
     seed: int = 0
     kinds: list[str] = field(default_factory=list)  # the bad replies that were given
     tries: dict[str, int] = field(default_factory=dict)  # how often each question came
+    failed: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, asked: Asked) -> Said | Fault:
-        number = self.tries[asked.prompt] = self.tries.get(asked.prompt, 0) + 1
-        # The last try of five succeeds: what was never answered is asked again on resume.
-        if number < 5 and _chance(f"fault {self.seed} {asked.prompt} {number}") < self.faults:
-            return _fault(asked.number)
+        with self.lock:
+            number = self.tries[asked.prompt] = self.tries.get(asked.prompt, 0) + 1
+            requests = sum(self.tries.values())
+            # The last try of five succeeds: what was never answered is asked again on resume.
+            if number < 5 and int(requests * self.faults) > self.failed:
+                self.failed += 1
+                return _fault(self.failed)
         said = self.good.answer(asked.prompt)
         share = self.bad / 2 if is_correction(asked.prompt) else self.bad
-        if _chance(f"bad {self.seed} {asked.prompt}") < share:
+        is_due = self.bad > 0 and not self.kinds and len(self.tries) == 8
+        if is_due or _chance(f"bad {self.seed} {asked.prompt}") < share:
             kind = list(BAD)[int(_chance(f"kind {self.seed} {asked.prompt}") * len(BAD))]
             self.kinds.append(kind)
             return BAD[kind](said)
