@@ -48,7 +48,8 @@ class Outcome:
     """What one execution of a solution gave. A failed one is data, not an exception.
 
     ``seconds`` is wall clock, kernel start included; ``cell_seconds`` is that of the cells alone.
-    ``printed`` is the score of a self-scored notebook.
+    ``printed`` is the score of a self-scored notebook, ``reused`` how many of the first cells were
+    not executed but taken from an earlier execution.
     """
 
     status: Status
@@ -56,6 +57,7 @@ class Outcome:
     cell_seconds: float = 0.0
     failure: Failure | None = None
     printed: float | None = None
+    reused: int = 0
 
     @property
     def words(self) -> str:

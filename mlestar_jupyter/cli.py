@@ -169,7 +169,7 @@ def _export(arguments: Any) -> int:
     from mlestar_jupyter.session import make_executor, open_run
 
     run = open_run(arguments.folder)
-    executor = make_executor(run.settings.jobs)
+    executor = make_executor(run.settings)
     try:
         done = export(
             run,

@@ -17,6 +17,7 @@ from mlestar_jupyter.agents.llm.gemini import GET_A_KEY, Gemini, uses_vertex
 from mlestar_jupyter.agents.llm.keys import find_key, scrub
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.session import make_executor
+from mlestar_jupyter.settings import Settings
 
 _NEEDED = ("ipykernel", "papermill", "nbformat", "pandas", "scikit-learn", "skrub", "lightgbm")
 _OPTIONAL = (
@@ -99,7 +100,7 @@ def _version(package: str) -> str:
 
 def _kernel() -> Check:
     """Execute a notebook as a run would."""
-    executor = make_executor(1)
+    executor = make_executor(Settings(jobs=1))
     notebook = new_notebook(cells=[new_code_cell("import lightgbm, sklearn\nprint(6 * 7)")])
     try:
         with tempfile.TemporaryDirectory(prefix="mlestar-doctor-") as folder:

@@ -214,10 +214,15 @@ class Agents(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use: wall clock in seconds (kernel start included) and threads."""
+    """What one execution may use.
+
+    ``seconds`` is wall clock, kernel start included, ``memory`` bytes of all its processes together
+    (None: what the executor allows).
+    """
 
     seconds: float
     threads: int = 1
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +232,7 @@ class Execution:
     ``inputs`` maps names in the working folder to files or folders, which are copied there;
     nothing else is staged. What the solution wrote to ``predictions_path`` and ``model_path`` and
     the executed notebook are put into ``output`` (a folder, made if need be) under ``label``.
+    ``fresh`` asks for a kernel in which every cell is executed, though some were before.
     """
 
     solution: Solution
@@ -235,6 +241,7 @@ class Execution:
     limits: Limits
     output: Path
     label: str
+    fresh: bool = False
 
     @property
     def executed(self) -> Path:
@@ -267,8 +274,8 @@ class Executor(Protocol):
         ``model.joblib`` that it wrote as ``output/LABEL.csv`` and ``output/LABEL.joblib``.
         """
 
-    def cancel(self) -> None:
-        """End every execution that is under way; each of them gives the outcome cancelled."""
+    def cancel(self, execution: Execution | None = None) -> None:
+        """End this execution, or every one that is under way or waits; the outcome is cancelled."""
 
     def close(self) -> None:
         """End what is under way and give back all resources."""

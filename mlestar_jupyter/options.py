@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from mlestar_jupyter.errors import SettingsError
 from mlestar_jupyter.run import RUNS
-from mlestar_jupyter.settings import AGENTS, Settings, parse_seconds
+from mlestar_jupyter.settings import AGENTS, SANDBOXES, Settings, parse_bytes, parse_seconds
 from mlestar_jupyter.task import Overrides
 
 
@@ -30,6 +30,14 @@ def seconds(text: str) -> float:
     """An argument such as 90s, 5m or 1h30m."""
     try:
         return parse_seconds(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def size(text: str) -> int:
+    """An argument such as 512M or 4G."""
+    try:
+        return parse_bytes(text)
     except SettingsError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -104,7 +112,23 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--no-reproduce", action="store_true", help="do not execute the result again"
     )
+    add_execution_options(parser)
     add_agents_options(parser)
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """How candidates are executed."""
+    group = parser.add_argument_group("the execution (docs/execution.md)")
+    group.add_argument("--memory", type=size, metavar="SIZE", help="of one execution, e.g. 4G")
+    group.add_argument(
+        "--sandbox", choices=SANDBOXES, help="auto: enclose candidates as far as can be"
+    )
+    group.add_argument("--dask", metavar="ADDRESS", help="execute on the workers of a cluster")
+    group.add_argument(
+        "--no-warm-kernels", action="store_true", help="start each kernel from nothing"
+    )
+    group.add_argument("--no-reuse", action="store_true", help="execute unchanged cells again")
+    group.add_argument("--no-early-stop", action="store_true", help="finish every candidate")
 
 
 def add_agents_options(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +182,7 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         "jobs", "seed", "models", "outer_steps", "inner_steps", "solutions", "ensemble_rounds",
         "debug_rounds", "folds", "sealed", "holdout", "acceptance", "agents", "start", "cost",
         "temperature", "thinking", "calls_at_once", "calls_per_minute", "endpoint",
+        "memory", "sandbox", "dask",
     )  # fmt: skip
     changes = {name: values[name] for name in names if values.get(name) is not None}
     if values.get("time") is not None:
@@ -168,6 +193,9 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         changes["acceptance"] = None
     if values.get("no_reproduce"):
         changes["reproduce"] = False
+    for name in ("warm_kernels", "reuse", "early_stop"):
+        if values.get(f"no_{name}"):
+            changes[name] = False
     if values.get("step"):
         changes["step"] = True
     if values.get("call_time") is not None:

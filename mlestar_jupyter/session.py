@@ -49,7 +49,7 @@ class Session:
 
         self.run = run
         self.agents = agents or make_agents(run.settings, run, _SessionMeans(self))
-        self.executor = executor or make_executor(run.settings.jobs)
+        self.executor = executor or make_executor(run.settings)
         endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
         self._ended_before = endings[-1] if endings else "stopped"
         self.tick: Callable[[], None] = lambda: None
@@ -370,11 +370,12 @@ class _SessionMeans:
         return self._session.context.budget.is_stopped
 
 
-def make_executor(jobs: int) -> Executor:
-    """The executor of this machine."""
+def make_executor(settings: Settings) -> Executor:
+    """The executor that these settings ask for."""
     from mlestar_jupyter.execution.papermill import PapermillExecutor
 
-    return PapermillExecutor(jobs + 1)  # one more: the finished notebook beside the last fit
+    # One more than jobs: the finished notebook beside the last fit.
+    return PapermillExecutor(settings.jobs + 1)
 
 
 def open_run(

@@ -14,6 +14,8 @@ from mlestar_jupyter.errors import SettingsError
 
 #: The casts that can be asked for. Those named ``-only`` never go over to the playbook.
 AGENTS = ("playbook", "gemini", "gemini-only", "openai", "openai-only")
+#: Whether candidates are enclosed.
+SANDBOXES = ("auto", "off")
 #: The roles of a cast, each of which may have a model of its own.
 ROLES = (
     "retrieve", "initialize", "merge", "ablate", "summarize", "extract", "plan", "code",
@@ -49,6 +51,13 @@ class Settings:
     start: str | None = None  # the user's own notebook or script as a first solution
     step: bool = False  # wait for the user before each outer step, and before the ensemble
     reproduce: bool = True  # execute the finished notebook again before it is delivered
+    # How candidates are executed.
+    memory: int | None = None  # bytes that one execution may use; None: a share of the machine's
+    sandbox: str = "auto"  # "auto": enclose candidates as far as the platform can; or "off"
+    warm_kernels: bool = True  # fork kernels from a server that has imported what they need
+    reuse: bool = True  # begin with a snapshot of cells that were executed before
+    early_stop: bool = True  # end a candidate that is almost surely worse after its first folds
+    dask: str | None = None  # address of a Dask scheduler whose workers execute candidates
     # The rest is for casts of language models.
     cost: float | None = None  # hard limit of what the run pays for them, in dollars
     model: str | None = None  # None: the cast's own default
@@ -84,6 +93,10 @@ class Settings:
             raise SettingsError(f"holdout must lie in 0.05 to 0.5, not {self.holdout}")
         if self.sealed and not 0.05 <= self.sealed <= 0.5:
             raise SettingsError(f"sealed must be 0 or lie in 0.05 to 0.5, not {self.sealed}")
+        if self.memory is not None and self.memory < 2**28:
+            raise SettingsError(f"memory must be at least 256M, not {self.memory / 2**20:.0f}M")
+        if self.sandbox not in SANDBOXES:
+            raise SettingsError(f"sandbox must be auto or off, not {self.sandbox!r}")
         self._check_models()
 
     def _check_models(self) -> None:
@@ -158,6 +171,19 @@ def parse_seconds(text: str | float) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != compact:
         raise SettingsError(f"cannot read the time {text!r}; write for example 90s, 5m or 1h30m")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_bytes(text: str | int) -> int:
+    """``512M``, ``4G``, ``4GiB`` or a number of bytes; SettingsError for anything else."""
+    if isinstance(text, int):
+        return text
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?", text.strip().lower().replace(" ", ""))
+    if found is None:
+        raise SettingsError(f"cannot read the size {text!r}; write for example 512M or 4G")
+    return int(float(found[1]) * _SIZES[found[2]])
 
 
 def format_seconds(seconds: float) -> str:

@@ -78,11 +78,11 @@ class PapermillExecutor:
             job.done.wait(_CLOSE_SECONDS)
             raise
 
-    def cancel(self) -> None:
-        """End every execution that is under way or waits; each gives the outcome cancelled."""
+    def cancel(self, execution: Execution | None = None) -> None:
+        """End this execution, or every one that is under way or waits; the outcome is cancelled."""
         with self._lock:
             jobs = [*self._waiting, *self._running]
-        self._end(jobs)
+        self._end([job for job in jobs if execution is None or job.execution is execution])
 
     def close(self) -> None:
         """End what is under way, wait for it to clear up, and refuse to run anything more."""

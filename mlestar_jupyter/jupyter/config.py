@@ -8,7 +8,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, TraitError, Unicode, observe
 from traitlets.config import Configurable
 
 from mlestar_jupyter.errors import SettingsError
-from mlestar_jupyter.settings import AGENTS, Settings, parse_seconds
+from mlestar_jupyter.settings import AGENTS, SANDBOXES, Settings, parse_bytes, parse_seconds
 
 
 class MLEStar(Configurable):
@@ -24,6 +24,12 @@ class MLEStar(Configurable):
     step = Bool(False, help="wait for you after each outer step").tag(config=True)
     background = Bool(False, help="give the kernel back at once").tag(config=True)
     reproduce = Bool(True, help="execute the finished notebook again").tag(config=True)
+    memory = Unicode("", help="of one execution, e.g. 4G; '' for a share").tag(config=True)
+    sandbox = Enum(SANDBOXES, "auto", help="enclose candidates, or off").tag(config=True)
+    warm_kernels = Bool(True, help="fork kernels from a warm server").tag(config=True)
+    reuse = Bool(True, help="begin with snapshots of unchanged cells").tag(config=True)
+    early_stop = Bool(True, help="end candidates that are almost surely worse").tag(config=True)
+    dask = Unicode("", help="address of a Dask scheduler; '' for this machine").tag(config=True)
     cost = Float(None, allow_none=True, help="hard limit of what a run pays, in dollars").tag(
         config=True
     )
@@ -46,8 +52,8 @@ class MLEStar(Configurable):
             raise TraitError(str(error)) from error
         return str(proposal["value"])
 
-    @observe("cost", "role_models", "temperature", "thinking", "calls_per_minute", "call_time",
-             "endpoint", "prices")  # fmt: skip
+    @observe("memory", "cost", "role_models", "temperature", "thinking", "calls_per_minute",
+             "call_time", "endpoint", "prices")  # fmt: skip
     def _check(self, change: Any) -> None:
         """A value that no run could have is refused at once, and the one before stays."""
         try:
@@ -66,6 +72,12 @@ class MLEStar(Configurable):
             acceptance=self.acceptance,
             step=self.step,
             reproduce=self.reproduce,
+            memory=parse_bytes(self.memory) if self.memory else None,
+            sandbox=self.sandbox,
+            warm_kernels=self.warm_kernels,
+            reuse=self.reuse,
+            early_stop=self.early_stop,
+            dask=self.dask or None,
             cost=self.cost,
             model=self.model or None,
             role_models=dict(self.role_models),

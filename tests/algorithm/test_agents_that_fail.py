@@ -69,7 +69,7 @@ class InThisProcess:
     def run_notebook(self, *_: Any) -> Outcome:
         raise NotImplementedError
 
-    def cancel(self) -> None:
+    def cancel(self, execution: Execution | None = None) -> None:
         pass
 
     def close(self) -> None:

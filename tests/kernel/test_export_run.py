@@ -88,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
-    executor = make_executor(2)
+    executor = make_executor(Settings(jobs=2))
     yield executor
     executor.close()
 

@@ -35,6 +35,20 @@ def test_what_is_said_of_models_becomes_settings() -> None:
     assert Settings.from_json(settings.to_json()) == settings
 
 
+def test_what_is_said_of_execution_becomes_settings() -> None:
+    settings = read(
+        "--memory", "1.5G", "--sandbox", "off", "--dask", "tcp://127.0.0.1:8786",
+        "--no-warm-kernels", "--no-reuse", "--no-early-stop",
+    )  # fmt: skip
+    assert settings == Settings(
+        memory=3 * 2**29, sandbox="off", dask="tcp://127.0.0.1:8786", warm_kernels=False,
+        reuse=False, early_stop=False,
+    )  # fmt: skip
+    config = MLEStar()
+    config.memory, config.sandbox, config.reuse = "512M", "off", False
+    assert read(defaults=config.settings()) == Settings(memory=2**29, sandbox="off", reuse=False)
+
+
 def test_nothing_said_is_the_default() -> None:
     assert read() == Settings()
 
@@ -52,6 +66,8 @@ def test_what_is_said_goes_before_the_notebooks_defaults_and_adds_to_its_tables(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ("--memory much", "cannot read the size 'much'; write for example 512M or 4G"),
+        ("--memory 1M", "memory must be at least 256M, not 1M"),
         ("--cost abc", "cannot read the amount 'abc'; write dollars, for example 2 or 0.50"),
         ("--cost 0", "cost must be more than 0 dollars, not 0"),
         ("--cost -1", "cost must be more than 0 dollars, not -1"),

@@ -36,7 +36,7 @@ def export(workspace: Workspace, values: Values) -> Any:
     run = workspace.run(values)
     wanted = values["candidate"]
     name = None if wanted is None else workspace.candidate(run, wanted).id
-    executor = make_executor(run.settings.jobs)
+    executor = make_executor(run.settings)
     try:
         exported = export_run(
             run, values["path"], name, executor=executor, seconds=values["time"],
