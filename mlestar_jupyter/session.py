@@ -375,7 +375,7 @@ def make_executor(settings: Settings) -> Executor:
     from mlestar_jupyter.execution.papermill import PapermillExecutor
 
     # One more than jobs: the finished notebook beside the last fit.
-    return PapermillExecutor(settings.jobs + 1)
+    return PapermillExecutor.from_settings(settings, settings.jobs + 1)
 
 
 def open_run(

@@ -31,6 +31,7 @@ from mlestar_jupyter.execution.folder import (
 from mlestar_jupyter.execution.judgement import judge, stamp
 from mlestar_jupyter.execution.limits import ProcessTree, Watchdog
 from mlestar_jupyter.interfaces import Execution, Limits
+from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Solution
 
 _CLOSE_SECONDS = 10.0
@@ -54,6 +55,11 @@ class PapermillExecutor:
         self._running: set[_Job] = set()
         self._is_closed = False
         atexit.register(self.close)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, jobs: int) -> PapermillExecutor:
+        """The executor that these settings ask for, with so many jobs side by side."""
+        return cls(jobs)
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. ExecutionError when nothing can be executed here at all."""
