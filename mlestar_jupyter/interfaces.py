@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from nbformat import NotebookNode
 
-from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome
+from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Status
 from mlestar_jupyter.score import Score
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.task import Task
@@ -92,8 +92,10 @@ class Target:
 class Attempt:
     """A plan that was tried on a target block (or as an ensemble), and what it gave.
 
-    ``gain`` is over the solution that it was tried on; None when it did not run, and ``reason``
-    says why it did not.
+    ``gain`` is over the solution that it was tried on; None when there is no score, and ``reason``
+    says why there is none. ``status`` is that of its candidate: one that was ``stopped_early`` ran,
+    and was almost surely worse. It is "" when there was no candidate, as when nothing could be made
+    of the plan, and "pending" while it is tried side by side with the next.
     """
 
     plan: str
@@ -102,6 +104,7 @@ class Attempt:
     seconds: float
     accepted: bool = False
     reason: str = ""
+    status: Status | Literal["", "pending"] = ""
 
 
 @dataclass(frozen=True)

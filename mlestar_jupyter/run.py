@@ -283,13 +283,19 @@ class Run:
 
     def graded(self, candidate: str) -> list[Graded]:
         """A scored candidate's graded folds, read from its predictions and kept in memory."""
-        found = []
+        return [self.graded_fold(candidate, fold) for fold in self.validation.purposes]
+
+    def graded_fold(self, candidate: str, fold: int) -> Graded:
+        """One fold of a candidate, graded. Raises InvalidPredictions with the reason."""
+        if (candidate, fold) not in self._graded:
+            path = self.candidate_folder(candidate) / f"fold-{fold}.csv"
+            rows = self.validation.held_rows(fold)
+            self._graded[candidate, fold] = grade(self.task, rows, path)
+        return self._graded[candidate, fold]
+
+    def forget_grades(self, candidate: str) -> None:
+        """Its predictions are about to be written anew."""
         for fold in self.validation.purposes:
-            if (candidate, fold) not in self._graded:
-                path = self.candidate_folder(candidate) / f"fold-{fold}.csv"
-                rows = self.validation.held_rows(fold)
-                self._graded[candidate, fold] = grade(self.task, rows, path)
-            found.append(self._graded[candidate, fold])
-        return found
+            self._graded.pop((candidate, fold), None)
 
     _base: float = 0.0

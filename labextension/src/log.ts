@@ -129,7 +129,8 @@ function judged(
   if (event.score === null) {
     const status = event.status.replaceAll('_', ' ');
     const why = event.reason && `: ${event.reason}`;
-    return about(event.id, `${event.id} ${status}${why}`, 'bad');
+    const tone = event.status === 'stopped_early' ? 'plain' : 'bad';
+    return about(event.id, `${event.id} ${status}${why}`, tone);
   }
   const gain = candidate?.gain ?? null;
   const over = gain === null ? '' : `, gain ${formatSigned(gain)} over ${event.parents[0]}`;

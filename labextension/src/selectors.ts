@@ -44,7 +44,14 @@ export function standingOf(run: RunState, candidate: Candidate): CandidateStandi
     return 'accepted';
   }
   if (candidate.score === null) {
-    return candidate.status === 'cancelled' ? 'cut off' : 'failed';
+    switch (candidate.status) {
+      case 'cancelled':
+        return 'cut off';
+      case 'stopped_early': // it ran, and was almost surely worse
+        return 'rejected';
+      default:
+        return 'failed';
+    }
   }
   if (candidate.stage === 'ablate') {
     return 'measured';

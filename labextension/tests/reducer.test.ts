@@ -250,6 +250,21 @@ describe('events', () => {
   });
 });
 
+describe('a candidate that was ended early', () => {
+  it('is rejected, not failed, and logged without alarm', () => {
+    const failed = snapshot.events.find(e => e.kind === 'candidate_judged' && e.id === '0004');
+    const next = after(run, {
+      ...failed,
+      status: 'stopped_early',
+      reason: 'behind',
+      seq: run.seq + 1
+    });
+    expect(standingOf(run, candidate('0004'))).toBe('failed');
+    expect(standingOf(next, candidate('0004', next))).toBe('rejected');
+    expect(next.log.at(-1)).toMatchObject({ text: '0004 stopped early: behind', tone: 'plain' });
+  });
+});
+
 describe('a status', () => {
   it.each([
     ['waiting', 'waiting', false],

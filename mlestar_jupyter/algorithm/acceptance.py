@@ -35,6 +35,8 @@ class Decision:
 
 def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decision:
     """Judge a scored candidate against the incumbent of its branch."""
+    if candidate.status == "stopped_early":
+        return Decision(False, 0.0, f"ended early: {candidate.reason}")
     if candidate.score is None:
         return Decision(False, 0.0, f"not scored: {candidate.reason or candidate.status}")
     if incumbent is None or incumbent.score is None:

@@ -65,6 +65,7 @@ def ensemble(
                     candidate.seconds,
                     decision.accepted,
                     candidate.reason,
+                    candidate.status,
                 )
             )
             if decision.accepted:

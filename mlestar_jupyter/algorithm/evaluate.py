@@ -98,7 +98,7 @@ class Context:
             stage = proposal.stage if self.run.best or self.run.scored else "first"
             self.check(stage, self._slowest(proposal))
             candidate = self.run.propose(proposal)
-            return Judgement(self, proposal, candidate).reach()
+            return Judgement(self, proposal, candidate, is_asked=is_asked).reach()
 
     def judge_all(self, proposals: Sequence[Proposal]) -> list[Candidate]:
         """Judge several side by side, in order; those that time does not allow are left out."""

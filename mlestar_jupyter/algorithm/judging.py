@@ -7,31 +7,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.algorithm.acceptance import spread
+from mlestar_jupyter.algorithm.folds import Folds
+from mlestar_jupyter.algorithm.racing import Race, opponent
 from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Proposal, Status
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.grading import InvalidPredictions
-from mlestar_jupyter.interfaces import Execution, LeakageVerdict, Limits
+from mlestar_jupyter.interfaces import LeakageVerdict
 from mlestar_jupyter.score import Score, weighted_mean
 from mlestar_jupyter.solution import Solution
 
 if TYPE_CHECKING:
     from mlestar_jupyter.algorithm.evaluate import Context
 
-#: A kernel needs some seconds before its first cell; less time than this is not worth a start.
-LEAST_SECONDS = 5.0
-
 
 class Judgement:
-    """One candidate on its way through the door."""
+    """One candidate on its way through the door.
 
-    def __init__(self, context: Context, proposal: Proposal, candidate: str) -> None:
+    ``is_asked``: the user asked for just this one and is told its score, so it is not raced.
+    """
+
+    def __init__(
+        self, context: Context, proposal: Proposal, candidate: str, *, is_asked: bool = False
+    ) -> None:
         self.context = context
         self.run = context.run
         self.proposal = proposal
         self.id = candidate
         self.brief = replace(context.brief(proposal.branch), candidate=candidate)
+        self.opponent = None if is_asked else opponent(self.run, proposal)
         self.seconds = 0.0
         self.slowest = 0.0
         self.rounds = 0
@@ -119,13 +124,12 @@ class Judgement:
             return "failed", Failure("", "SyntaxError", str(error)), None
         if self.run.task.is_self_scored:
             return self._try_self_scored(solution)
-        folds = self.run.validation.purposes
-        outcomes = self._execute(solution, folds)
-        for outcome in outcomes:
-            if outcome.status != "ok":
-                failure = outcome.failure or Failure("", "", outcome.words)
-                return outcome.status, failure, None
         try:
+            outcomes, lost = self._execute(solution, self.run.validation.purposes)
+            if lost:
+                return "stopped_early", Failure("", "", lost), None
+            if (ended := _not_ok(outcomes)) is not None:
+                return ended.status, ended.failure or Failure("", "", ended.words), None
             graded = self.run.graded(self.id)
         except InvalidPredictions as error:
             last = solution.names[-1]
@@ -139,7 +143,7 @@ class Judgement:
         return "ok", None, score
 
     def _try_self_scored(self, solution: Solution) -> tuple[Status, Failure | None, Score | None]:
-        (outcome,) = self._execute(solution, ("all",))
+        (outcome,), _ = self._execute(solution, ("all",))
         metric = self.run.task.metric
         if outcome.status != "ok":
             failure = outcome.failure or Failure("", "", outcome.words)
@@ -152,33 +156,15 @@ class Judgement:
         score = Score(value, (value,), (1,), 0.0, metric.name, metric.greater_is_better, True)
         return "ok", None, score
 
-    def _execute(self, solution: Solution, purposes: Sequence[object]) -> list[Outcome]:
-        """Execute for each purpose, as jobs come free."""
-        jobs = self.context.jobs
-        futures = [jobs.submit(self._run_one, solution, purpose) for purpose in purposes]
-        outcomes = [future.result() for future in futures]
+    def _execute(self, solution: Solution, purposes: Sequence[object]) -> tuple[list[Outcome], str]:
+        """Execute for each purpose. The words say why the race was ended early, if it was."""
+        self.run.forget_grades(self.id)
+        race = None if self.opponent is None else Race(self.run, self.id, self.opponent)
+        folds = Folds(self.context, self.id, solution, self.context.limit, race)
+        outcomes = folds.execute(purposes)
         self.seconds += sum(outcome.seconds for outcome in outcomes)
         self.slowest = max(self.slowest, *(outcome.seconds for outcome in outcomes))
-        return outcomes
-
-    def _run_one(self, solution: Solution, purpose: object) -> Outcome:
-        run, budget = self.run, self.context.budget
-        limit = min(self.context.limit, budget.search_left)
-        if budget.is_stopped or limit < LEAST_SECONDS:
-            return Outcome("cancelled", 0.0)
-        label = f"fold-{purpose}" if isinstance(purpose, int) else str(purpose)
-        outcome = self.context.executor.run(
-            Execution(
-                solution=solution,
-                inputs=run.staging.inputs(purpose),  # type: ignore[arg-type]
-                parameters={**run.staging.parameters, "seed": run.settings.seed},
-                limits=Limits(limit, self.context.threads),
-                output=run.candidate_folder(self.id),
-                label=label,
-            )
-        )
-        run.emit("candidate_executed", id=self.id, purpose=label, **outcome.to_json())
-        return outcome
+        return outcomes, folds.lost
 
     def _record(
         self, solution: Solution, status: Status, reason: str, score: Score | None = None
@@ -202,3 +188,10 @@ class Judgement:
                 findings=self.findings,
             )
         )
+
+
+def _not_ok(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The first that went wrong; rather one that did so itself than one that was ended for it."""
+    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
+    own = [outcome for outcome in bad if outcome.status != "cancelled"]
+    return next(iter([*own, *bad]), None)

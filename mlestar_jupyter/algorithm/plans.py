@@ -32,7 +32,10 @@ def new_proposals(
     """
     proposals: dict[str, Proposal] = {}
     while len(proposals) < wanted:
-        tried = [*attempts, *(Attempt(p, None, None, 0.0, reason=PENDING) for p in proposals)]
+        tried = [
+            *attempts,
+            *(Attempt(p, None, None, 0.0, False, PENDING, "pending") for p in proposals),
+        ]
         named = "(no plan)"
         try:
             context.check(stage)  # no plan is paid for that could not be judged

@@ -185,7 +185,15 @@ def _compare(
     decision = decide(context.run, candidate, best)
     gain = candidate.score.gain_over(start.score) if candidate.score else None
     attempts.append(
-        Attempt(plan, candidate.score, gain, candidate.seconds, decision.accepted, candidate.reason)
+        Attempt(
+            plan,
+            candidate.score,
+            gain,
+            candidate.seconds,
+            decision.accepted,
+            candidate.reason,
+            candidate.status,
+        )
     )
     if decision.accepted:
         replace_incumbent(context.run, branch, candidate, decision.reason, best)

@@ -88,6 +88,8 @@ def standings(run: Run) -> dict[str, Standing]:
             found[name] = "incumbent"
         elif name in accepted:
             found[name] = "accepted"
+        elif candidate.status == "stopped_early":
+            found[name] = "rejected"
         elif candidate.score is None:
             found[name] = "failed"
         elif candidate.stage == "ablate":

@@ -155,6 +155,22 @@ def test_a_study_tells_what_matters_most_first_and_names_no_candidate() -> None:
     assert "0042" not in work.studies(results)
 
 
+def test_a_plan_that_was_ended_early_or_took_too_long_is_told_from_one_that_broke() -> None:
+    tried = [
+        Attempt(
+            "use ranks", None, None, 2.0, False, "after 1 fold of 5 it is worse", "stopped_early"
+        ),
+        Attempt("use a forest", None, None, 2.0, False, "not done within 40 s", "timed_out"),
+        Attempt("use magic", None, None, 2.0, False, "block model: KeyError: 'x'", "failed"),
+    ]
+    told = work.attempts(tried, "it").splitlines()
+    assert (
+        "   Result: it ran, but was ended early and not kept: after 1 fold of 5 it is worse" in told
+    )
+    assert "   Result: no score, for it took too long: not done within 40 s" in told
+    assert "   Result: no score: block model: KeyError: 'x'" in told
+
+
 def test_errors_are_told_without_folders_addresses_and_colours() -> None:
     error = Failure(
         "load",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlestar_jupyter.agents.playbook import Playbook
+from mlestar_jupyter.agents.playbook.planning import Plan, next_plan
 from mlestar_jupyter.candidate import Candidate, Failure, Finding
 from mlestar_jupyter.checks.data_usage import find_unused
 from mlestar_jupyter.checks.leakage import find_leaks
@@ -161,6 +162,32 @@ def test_two_gains_on_different_things_are_put_together(brief):
     source = PLAYBOOK.code(asked, solution, target, plan)
     assert "num_leaves=16" in source
     assert "for offset in range(3):" in source
+
+
+def test_what_was_ended_early_counts_as_a_loss_and_not_as_what_does_not_run():
+    tried = Plan("more trees", "trees", 1, 1.0)
+    found = [tried, Plan("fewer trees", "trees", -1, 0.9), Plan("scale", "scale", 0, 0.7)]
+
+    def following(gain, status):
+        attempt = Attempt(tried.text, None, gain, 1.0, status=status)
+        return next_plan(found, tried.text, [attempt])
+
+    assert following(-0.1, "ok") == "fewer trees"
+    assert following(None, "stopped_early") == "fewer trees"
+    assert following(None, "failed") == "scale"
+
+
+def test_ensembles_go_on_after_early_stops_but_not_after_crashes(brief):
+    asked = brief("regression")
+    members = [candidate(first(asked), 1), candidate(first(asked, "neighbours"), 2)]
+
+    def following(status):
+        tried = [Attempt(f"way {n}", None, None, 1.0, status=status) for n in range(2)]
+        return PLAYBOOK.plan_ensemble(asked, members, tried)
+
+    assert following("stopped_early")
+    assert following("pending")
+    assert following("failed") is None
 
 
 # Ensembler

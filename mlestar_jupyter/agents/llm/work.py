@@ -109,6 +109,10 @@ def attempts(tried: Sequence[Attempt], base: str) -> str:
 
 
 def _result(attempt: Attempt, base: str) -> str:
+    if attempt.status == "stopped_early":
+        return f"it ran, but was ended early and not kept: {steady(attempt.reason)[:400]}"
+    if attempt.status == "timed_out":
+        return f"no score, for it took too long: {steady(attempt.reason)[:400]}"
     if attempt.score is None:
         return f"no score: {steady(attempt.reason)[:400]}" if attempt.reason else "no score"
     parts = [_score(attempt.score)]

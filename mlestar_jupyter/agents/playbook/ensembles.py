@@ -75,7 +75,8 @@ def next_way(
 ) -> str | None:
     """The first plan that was not tried; None when all were, or when members never run."""
     tried = {attempt.plan for attempt in attempts}
-    failed = sum(attempt.score is None for attempt in attempts)
+    ran = ("ok", "stopped_early", "pending")
+    failed = sum(attempt.score is None and attempt.status not in ran for attempt in attempts)
     if failed >= 2:
         return None
     return next((way.plan for way in ways(facts, solutions) if way.plan not in tried), None)

@@ -136,9 +136,9 @@ def _with_experience(plan: Plan, known: dict[str, Plan], attempts: Sequence[Atte
         tried = known.get(attempt.plan)
         if tried is None or tried.about != plan.about:
             continue
-        if attempt.gain is None:
+        if attempt.gain is None and attempt.status != "stopped_early":
             worth -= 0.5  # it did not run
-        elif attempt.gain > 0:
+        elif attempt.gain is not None and attempt.gain > 0:
             worth += ENCOURAGED if tried.way == plan.way else -0.5
         else:
             worth += 0.1 if tried.way != plan.way else -0.5

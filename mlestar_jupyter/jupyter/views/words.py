@@ -71,7 +71,8 @@ def score_markup(candidate: Candidate) -> str:
     """The same as markup: the spread matters less."""
     if candidate.score is None:
         words = m.esc(candidate.status.replace("_", " "))
-        return f'<span title="{m.esc(candidate.reason)}" style="color:{m.POOR}">{words}</span>'
+        color = m.GREY if candidate.status == "stopped_early" else m.POOR
+        return f'<span title="{m.esc(candidate.reason)}" style="color:{color}">{words}</span>'
     value, plus, spread = str(candidate.score).partition(" ± ")
     return m.esc(value) + (m.muted(m.esc(plus + spread)) if plus else "")
 
