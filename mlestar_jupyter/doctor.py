@@ -27,6 +27,7 @@ _OPTIONAL = (
     ("openpyxl", "pip install 'mlestar-jupyter[excel]'"),
     ("google-genai", "pip install google-genai"),
     ("openai", "pip install 'mlestar-jupyter[openai]'"),
+    ("distributed", "for --dask: pip install 'mlestar-jupyter[dask]'"),
     ("keyring", "pip install 'mlestar-jupyter[keyring]'"),
 )
 

@@ -263,7 +263,11 @@ class Execution:
 
 
 class Executor(Protocol):
-    """Executes notebooks, each in a kernel of its own. Called from many threads."""
+    """Executes notebooks, each in a kernel of its own. Called from many threads.
+
+    One that executes them on other machines says in ``threads`` how many each may use there, and in
+    ``room`` how many notebooks it executes at once.
+    """
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. Never raises for what the notebook does: that is the outcome."""

@@ -185,6 +185,8 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         "memory", "sandbox", "dask",
     )  # fmt: skip
     changes = {name: values[name] for name in names if values.get(name) is not None}
+    if "dask" in changes and defaults.jobs == Settings().jobs:
+        changes.setdefault("jobs", 0)  # what suits this machine says nothing of a cluster
     if values.get("time") is not None:
         changes["seconds"] = values["time"]
     if values.get("candidate_time") is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,17 +85,22 @@ class Session:
         if settings.start is not None:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
-        settings = settings.replace(start=START if start else None)
-        run = Run.create(folder, task, settings, began=began, frames=frames, files=kept)
-        try:
+        with ExitStack() as undo:
+            if executor is None:
+                executor = make_executor(settings)
+                undo.callback(executor.close)
+            room = getattr(executor, "room", 1)  # a cluster is asked, whether it is needed or not
+            jobs = settings.jobs or room
+            settings = settings.replace(start=START if start else None, jobs=jobs)
+            run = Run.create(folder, task, settings, began=began, frames=frames, files=kept)
+            undo.callback(run.close)
             run.listeners.extend(listeners)
             if start is not None and not any("predictions_path" in b.source for b in start.blocks):
                 text = "your own notebook never writes predictions_path, so it can hardly be graded"
                 run.emit("note", text=text)
-            return cls(run, agents=agents, executor=executor)
-        except BaseException:
-            run.close()
-            raise
+            session = cls(run, agents=agents, executor=executor)
+            undo.pop_all()
+            return session
 
     @classmethod
     def resume(
@@ -372,6 +378,10 @@ class _SessionMeans:
 
 def make_executor(settings: Settings) -> Executor:
     """The executor that these settings ask for."""
+    if settings.dask is not None:
+        from mlestar_jupyter.execution.cluster import DaskExecutor
+
+        return DaskExecutor(settings)
     from mlestar_jupyter.execution.papermill import PapermillExecutor
 
     # One more than jobs: the finished notebook beside the last fit.

@@ -38,7 +38,7 @@ class Settings:
     solutions: int = 2  # L: solutions refined in parallel and then combined
     ensemble_rounds: int = 5  # R: plans to combine them
     seconds: float = 600.0
-    jobs: int = 2
+    jobs: int = 0  # 0: 2, or as many as the workers of a cluster take
     seed: int = 0
     agents: str = "playbook"
     acceptance: float | None = 0.7
@@ -73,10 +73,14 @@ class Settings:
     replay: str | None = None  # a run whose recorded replies are used, and no network
 
     def __post_init__(self) -> None:
-        for name in ("models", "solutions", "jobs", "bootstrap"):
+        if self.jobs == 0 and self.dask is None:
+            object.__setattr__(self, "jobs", 2)
+        for name in ("models", "solutions", "bootstrap"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("outer_steps", "inner_steps", "ensemble_rounds", "debug_rounds", "seed"):
+        for name in (
+            "outer_steps", "inner_steps", "ensemble_rounds", "debug_rounds", "seed", "jobs",
+        ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} must not be negative, not {getattr(self, name)}")
         if self.seconds < 10:

@@ -68,7 +68,9 @@ class Context:
     @property
     def threads(self) -> int:
         """Threads that one execution may use: the cores shared out among the jobs."""
-        return max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
+        # An executor that works elsewhere knows what there is.
+        there: int | None = getattr(self.executor, "threads", None)
+        return there or max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
 
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""
@@ -137,12 +139,14 @@ class Context:
         The finished notebook fits on all rows and then once for each fold. ``slowest`` is what one
         execution takes, in seconds.
         """
-        rounds = 1 + self._rounds() if self.run.settings.reproduce else 1
+        # The finished notebook is executed on this machine, wherever the candidates are.
+        jobs = min(self.run.settings.jobs, os.cpu_count() or 1)
+        rounds = 1 + self._rounds(jobs) if self.run.settings.reproduce else 1
         return NOTEBOOK_SECONDS + SAFETY * slowest * rounds
 
-    def _rounds(self) -> int:
+    def _rounds(self, jobs: int | None = None) -> int:
         """How often all jobs are at work to execute each fold."""
-        return math.ceil(max(1, self.run.validation.folds) / self.run.settings.jobs)
+        return math.ceil(max(1, self.run.validation.folds) / (jobs or self.run.settings.jobs))
 
     def _slowest(self, proposal: Proposal) -> float:
         """Seconds that one execution is expected to take, from what the parents' took."""

@@ -10,7 +10,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import IO
@@ -94,6 +94,22 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def files_below(source: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder below ``source``, relative to it, and the names of its files; links followed."""
+    seen: set[Path] = set()
+    for folder, names, files in os.walk(source, followlinks=True):
+        here = Path(folder)
+        # A link that leads back up would go round for ever.
+        real = here.resolve()
+        known = real in seen
+        if known:
+            names.clear()
+        seen.add(real)
+        # No sockets and pipes, no links that lead nowhere.
+        found = [] if known else [name for name in files if (here / name).is_file()]
+        yield here.relative_to(source), found
+
+
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file beside ``path``, then put it in its place: nobody ever sees half of it."""
     partial = path.with_name(f".{path.name}.partial")
@@ -157,22 +173,12 @@ def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(source, target)
         return
-    seen: set[Path] = set()
-    for folder, names, files in os.walk(source, followlinks=True):
+    for folder, names in files_below(source):
         if is_over():
             return
-        here = target / Path(folder).relative_to(source)
-        here.mkdir(parents=True, exist_ok=True)
-        # A link that leads back up would go round for ever.
-        real = Path(folder).resolve()
-        if real in seen:
-            names.clear()
-            continue
-        seen.add(real)
-        for name in files:
-            file = Path(folder, name)
-            if file.is_file():  # no sockets and pipes, no links that lead nowhere
-                copy_file(file, here / name)
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            copy_file(source / folder / name, target / folder / name)
 
 
 def _clone(source: Path, target: Path) -> bool:

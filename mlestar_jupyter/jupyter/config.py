@@ -66,7 +66,7 @@ class MLEStar(Configurable):
         """These defaults as settings of a run."""
         return Settings(
             seconds=parse_seconds(self.time),
-            jobs=self.jobs,
+            jobs=0 if self.dask and self.jobs == Settings().jobs else self.jobs,
             seed=self.seed,
             agents=self.agents,
             acceptance=self.acceptance,
