@@ -62,6 +62,7 @@ def build_parser() -> Parser:
     resume.add_argument("folder", type=Path)
     resume.add_argument("--time", type=seconds, metavar="TIME", help="new limit of the whole run")
     resume.add_argument("--cost", type=dollars, metavar="DOLLARS", help="and of what it pays")
+    resume.add_argument("--dask", metavar="ADDRESS", help="another cluster; off: this machine")
     resume.set_defaults(command=_resume)
 
     status = commands.add_parser("status", help="where a run stands, and its best candidates")
@@ -136,7 +137,7 @@ def _resume(arguments: Any) -> int:
         print("this run is finished; give it more time with --time to search on")
         print(f"{report.status(run)}\n{report.delivered(run)}")
         return 0
-    with Session.resume(arguments.folder, **limits) as session:
+    with Session.resume(arguments.folder, **limits, dask=arguments.dask) as session:
         Progress(session.run.settings.seconds).follow(session)
     return _results(session.run)
 

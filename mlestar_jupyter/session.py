@@ -109,6 +109,7 @@ class Session:
         *,
         seconds: float | None = None,
         cost: float | None = None,
+        dask: str | None = None,
         listeners: tuple[Listener, ...] = (),
         agents: Agents | None = None,
         executor: Executor | None = None,
@@ -117,12 +118,15 @@ class Session:
         """Go on with the run in ``folder``. What was judged before is not run again.
 
         ``seconds`` and ``cost`` (in dollars) are new limits for the whole run, counted from its
-        beginning. ``functions`` has the user's own metric, by its name, if it is judged by one.
+        beginning. ``dask`` is the address of another cluster, or "off" for this machine.
+        ``functions`` has the user's own metric, by its name, if it is judged by one.
         """
         run = open_run(folder, write=True, functions=functions)
         try:
             limits = {"seconds": seconds, "cost": cost}
-            new = {name: limit for name, limit in limits.items() if limit is not None}
+            new: dict[str, Any] = {n: limit for n, limit in limits.items() if limit is not None}
+            if dask is not None:
+                new |= {"dask": None, "jobs": 0} if dask == "off" else {"dask": dask}
             if new:
                 run.change_settings(**new)
             run.listeners.extend(listeners)

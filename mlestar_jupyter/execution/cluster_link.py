@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
+import re
 import threading
 import time
 import uuid
@@ -177,8 +179,14 @@ class Link:
     def close(self) -> None:
         """Leave the cluster, which goes on without us."""
         self._closed.set()
-        with contextlib.suppress(Exception):  # it may be gone
-            self._client.close(timeout=5)
+        # Where the scheduler is gone, Dask would print how it tried to find it again.
+        log = logging.getLogger("distributed.client")
+        log.addFilter(_is_silent)
+        try:
+            with contextlib.suppress(Exception):
+                self._client.close(timeout=5)
+        finally:
+            log.removeFilter(_is_silent)
 
     def _watch(self) -> None:
         while not self._closed.wait(max(_LOOK_SECONDS, len(self._threads) / _WORKERS_A_SECOND)):
@@ -216,14 +224,18 @@ class Link:
         return {address: why for address, why in found.items() if why}
 
 
+def _is_silent(_: logging.LogRecord) -> bool:
+    return False
+
+
 def _misfit(here: Mapping[str, str], there: Any) -> str:
     """Why a worker with these versions cannot be used; "" when it can."""
-    if isinstance(there, ModuleNotFoundError) and (there.name or "").startswith("mlestar_jupyter"):
-        return "it has no mlestar-jupyter; install the same there as here"
-    if isinstance(there, ModuleNotFoundError):
-        return f"it has no {there.name}; install the same packages there as here"
     if isinstance(there, BaseException):
-        return f"{type(there).__name__}: {there}; install the same packages there as here"
+        # Dask hands over a worker's trouble with reading a message as text.
+        text = " ".join(str(there).split())
+        missing = re.search(r"No module named '(\w+)", text)
+        why = f"it has no {missing[1].replace('_', '-')}" if missing else text
+        return f"{why}; install the same packages there as here"
     for name, version in here.items():
         if there.get(name) != version:
             other = there.get(name) or "missing"

@@ -16,6 +16,7 @@ import pytest
 from cast import SmallCast
 
 from mlestar_jupyter.demo import write_demo_task
+from mlestar_jupyter.errors import ExecutionError
 from mlestar_jupyter.execution import cluster_link, cluster_worker, parcels, shipping
 from mlestar_jupyter.execution.cluster import DaskExecutor
 from mlestar_jupyter.execution.papermill import PapermillExecutor
@@ -271,6 +272,7 @@ def test_a_candidate_whose_worker_is_killed_is_executed_on_another(
     assert execution.predictions.read_bytes() == reference.predictions.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_candidate_that_takes_workers_down_is_given_up(
     executor: DaskExecutor, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,3 +313,21 @@ def test_a_whole_run_has_the_same_best_score_on_a_cluster_as_here(
         executed = [e for e in session.run.events if e.kind == "candidate_executed"]
         assert {e.data["status"] for e in executed} == {"ok"}
     assert best[0] == best[1]
+
+
+@pytest.mark.slow
+def test_a_run_whose_cluster_is_gone_goes_on_here(tmp_path: Path) -> None:
+    task = from_folder(write_demo_task(tmp_path / "task"))
+    settings = Settings(
+        seconds=300, models=2, outer_steps=0, solutions=1, ensemble_rounds=0, folds=2
+    )
+    with start_cluster() as gone:
+        address = gone.scheduler_address
+        chosen = settings.replace(dask=address, jobs=0)
+        session = Session.start(task, chosen, tmp_path / "run", agents=SmallCast())
+    assert session.run.settings.jobs == 2  # one candidate for each worker
+    with pytest.raises(ExecutionError, match=f"scheduler at {address} is gone"), session:
+        session.solve()
+    with Session.resume(tmp_path / "run", dask="off", agents=SmallCast()) as again:
+        assert again.solve().reproduced
+    assert again.run.settings.dask is None
