@@ -22,6 +22,8 @@ Status = Literal[
 Stage = Literal[
     "initialize", "merge", "check", "ablate", "refine", "ensemble", "adopt", "debug", "finalize"
 ]
+#: Stages whose candidates do the work of all their parents.
+ADDED: tuple[Stage, ...] = ("merge", "ensemble")
 
 
 @dataclass(frozen=True)

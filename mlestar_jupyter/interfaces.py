@@ -5,6 +5,7 @@ Implementations do not import each other; the surfaces put them together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,11 @@ class Brief:
     """What every agent is told beside the solution.
 
     ``seconds`` is the wall clock that one execution (one fold, kernel start included) may take,
-    ``threads`` how many it may use. ``branch`` numbers the L parallel solutions from 0: branches
-    should go different ways, so that their ensemble is worth more than each of them.
-    ``suggestions`` are the user's own words that were not tried in this branch yet, the oldest
-    first: they go before the agents' own ideas. ``candidate`` is the id of the candidate that is
-    being judged, if one is.
+    ``limit`` that after which it is ended, ``threads`` how many it may use. ``branch`` numbers the
+    L parallel solutions from 0: branches should go different ways, so that their ensemble is worth
+    more than each of them. ``suggestions`` are the user's own words that were not tried in this
+    branch yet, the oldest first: they go before the agents' own ideas. ``candidate`` is the id of
+    the candidate that is being judged, if one is.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class Brief:
     seed: int = 0
     suggestions: tuple[str, ...] = ()
     candidate: str = ""
+    limit: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,9 @@ class Run:
     @property
     def scored(self) -> list[Candidate]:
         """All candidates with a score, in the order of their ids."""
-        return sorted((c for c in self.state.candidates.values() if c.score), key=lambda c: c.id)
+        return sorted(
+            (c for c in list(self.state.candidates.values()) if c.score), key=lambda c: c.id
+        )
 
     @classmethod
     def create(

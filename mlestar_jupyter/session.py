@@ -242,9 +242,12 @@ class Session:
     def adopt(self, sources: Mapping[str, str], base: Candidate) -> Candidate:
         """Judge the user's own blocks in the place of those of ``base``, like any candidate.
 
-        Where nothing differs ``base`` is accepted as it is.
+        Where nothing differs ``base`` is accepted as it is; if it was ended early it is judged on
+        all folds instead, like any candidate.
         """
         solution = asked.edited(base, sources)
+        if solution is None and base.status == "stopped_early":
+            return self._in_background(lambda: asked.finish(self.context, base))
         if solution is None:
             return self.accept(base)
         return self._in_background(lambda: asked.adopt(self.context, base, solution))

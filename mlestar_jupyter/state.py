@@ -113,6 +113,7 @@ class State:
                 self.proposed[data["key"]] = data["id"]
             case "candidate_judged":
                 candidate = _candidate(data, read_solution)
+                self.candidates.pop(candidate.id, None)  # they stand in the order of judgement
                 self.candidates[candidate.id] = candidate
                 self.proposed[candidate.solution.key] = candidate.id
             case "ablation_measured":

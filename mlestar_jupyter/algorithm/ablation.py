@@ -22,7 +22,7 @@ def study(
     branch: int = 0,
 ) -> list[AblationResult]:
     """Measure what each block of the incumbent is worth. Raises OutOfMeans if none could begin."""
-    run, brief = context.run, context.brief(branch)
+    run, brief = context.run, context.brief(branch, made_of=(incumbent.id,))
     assert incumbent.score is not None
     context.check("refine")
     variants, proposals = [], []

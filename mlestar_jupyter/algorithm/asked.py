@@ -70,6 +70,12 @@ def adopt(context: Context, base: Candidate, solution: Solution) -> Candidate:
     return offer(context, Proposal("adopt", solution, plan, (base.id,), block, branch))
 
 
+def finish(context: Context, candidate: Candidate) -> Candidate:
+    """Judge one that was ended early on all folds."""
+    c = candidate
+    return offer(context, Proposal(c.stage, c.solution, c.plan, c.parents, c.block, c.branch))
+
+
 def merge_two(context: Context, base: Candidate, other: Candidate) -> Candidate:
     """Merge one candidate into another (Algorithm 1, one step of its loop)."""
     with _answering():
@@ -108,6 +114,11 @@ def search_more(context: Context, count: int) -> list[Candidate]:
 
 def debug_again(context: Context, candidate: Candidate) -> Candidate:
     """Give a candidate that failed to the debugger once more, and judge what it makes of it."""
+    if candidate.status == "stopped_early":
+        raise MlestarError(
+            f"{candidate.id} ran without an error and was ended early; "
+            f"to have it finished, %mlestar adopt {candidate.id}"
+        )
     if candidate.score is not None:
         raise MlestarError(f"{candidate.id} ran without an error; there is nothing to debug")
     failure = _failure(context.run, candidate)

@@ -9,7 +9,7 @@ from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.initialize import rank
-from mlestar_jupyter.algorithm.plans import new_proposals
+from mlestar_jupyter.algorithm.plans import Plans, attempt
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.interfaces import Attempt
 
@@ -39,51 +39,10 @@ def ensemble(
     solutions = members(context, finals)
     if len(solutions) < 2:
         return None
-    steps = run.settings.ensemble_rounds if rounds is None else rounds
-    single = solutions[0]
-    assert single.score is not None
-    attempts: list[Attempt] = []
+    agents, parents = context.agents, tuple(c.id for c in solutions)
+    said = context.said.get(ENSEMBLE_BRANCH, ())
+    brief = replace(context.brief(made_of=parents, added=True), suggestions=said)
     best: Candidate | None = None
-    while len(attempts) < steps:
-        wanted = min(context.side_by_side(1), steps - len(attempts))
-        before = len(attempts)
-        proposals = _proposals(context, solutions, attempts, wanted)
-        if not proposals and len(attempts) == before:
-            break  # out of ideas; a plan that gave nothing was an attempt
-        judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
-        for plan, proposal in proposals.items():
-            candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
-            if candidate is None:
-                return best
-            decision = decide(run, candidate, best)
-            gain = candidate.score.gain_over(single.score) if candidate.score else None
-            attempts.append(
-                Attempt(
-                    plan,
-                    candidate.score,
-                    gain,
-                    candidate.seconds,
-                    decision.accepted,
-                    candidate.reason,
-                    candidate.status,
-                )
-            )
-            if decision.accepted:
-                replace_incumbent(run, ENSEMBLE_BRANCH, candidate, decision.reason, best)
-                best = candidate
-            elif best is None or candidate.id != best.id:
-                reason = decision.reason
-                run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=reason)
-    return best
-
-
-def _proposals(
-    context: Context, solutions: Sequence[Candidate], attempts: list[Attempt], wanted: int
-) -> dict[str, Proposal]:
-    """Up to so many new plans to combine, as solutions."""
-    agents = context.agents
-    brief = replace(context.brief(), suggestions=context.said.get(ENSEMBLE_BRANCH, ()))
-    parents = tuple(c.id for c in solutions)
 
     def plan(tried: Sequence[Attempt]) -> str | None:
         return agents.plan_ensemble(brief, solutions, tried)
@@ -92,7 +51,18 @@ def _proposals(
         solution = agents.ensemble(brief, solutions, words)
         return Proposal("ensemble", solution, words, parents, branch=ENSEMBLE_BRANCH)
 
-    failed = "an ensemble plan gave no solution"
-    return new_proposals(
-        context, attempts, wanted, stage="ensemble", plan=plan, make=make, failed=failed
-    )
+    def take(words: str, candidate: Candidate) -> Attempt:
+        nonlocal best
+        decision = decide(run, candidate, best)
+        if decision.accepted:
+            replace_incumbent(run, ENSEMBLE_BRANCH, candidate, decision.reason, best)
+            best = candidate
+        elif best is None or candidate.id != best.id:
+            reason = decision.reason
+            run.emit("plan_lost", branch=ENSEMBLE_BRANCH, id=candidate.id, reason=reason)
+        return attempt(words, candidate, solutions[0], accepted=decision.accepted)
+
+    failed, width = "an ensemble plan gave no solution", context.side_by_side(1)
+    plans = Plans(context, "ensemble", width, plan=plan, make=make, take=take, failed=failed)
+    plans.go(run.settings.ensemble_rounds if rounds is None else rounds)
+    return best

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.gate import Gate
 from mlestar_jupyter.algorithm.judging import Judgement
-from mlestar_jupyter.candidate import Candidate, Proposal
+from mlestar_jupyter.candidate import ADDED, Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.interfaces import Agents, Brief, Executor
 from mlestar_jupyter.run import Run
@@ -24,6 +24,11 @@ from mlestar_jupyter.run import Run
 #: One execution is ended after this share of the run's time, unless the settings say otherwise;
 #: agents are told half of it, so that what they propose does not come near.
 SHARE_OF_ONE_EXECUTION = 0.25
+#: What is made of other candidates may take so many times what these took, and this share of the
+#: run's time on top: early in a long run a slow idea is welcome, a hopeless one is not.
+TIMES_THE_PARENTS, SHARE_ON_TOP = 5.0, 0.05
+#: No limit of ours is shorter, in seconds.
+LEAST_LIMIT = 20.0
 #: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/overhead.py).
 NOTEBOOK_SECONDS = 8.0
 #: All rows are more than a fold's, and machines are noisy.
@@ -60,10 +65,40 @@ class Context:
 
     @property
     def limit(self) -> float:
-        """Wall clock in seconds that one execution may take."""
+        """Wall clock in seconds that any one execution may take."""
         # As the run began: with more time later, what was judged must still be recognised.
         settings = self.run.state.began_with
-        return settings.candidate_seconds or max(20.0, SHARE_OF_ONE_EXECUTION * settings.seconds)
+        share = SHARE_OF_ONE_EXECUTION * settings.seconds
+        return settings.candidate_seconds or max(LEAST_LIMIT, share)
+
+    def limit_of(self, parents: Sequence[str], *, added: bool = False) -> float:
+        """Wall clock in seconds that one execution of what is made of these candidates may take.
+
+        It is learned from what they took, added up for what does the work of all (``added``), and
+        hangs on the journal alone. A limit of the user's own holds as it is.
+        """
+        settings = self.run.state.began_with
+        known = self.run.state.candidates
+        took = [self._longest(known[parent]) for parent in parents if parent in known]
+        expected = (sum if added else max)(took or [0.0])
+        if settings.candidate_seconds is not None or not expected:
+            return self.limit
+        learned = TIMES_THE_PARENTS * expected + SHARE_ON_TOP * settings.seconds
+        return min(self.limit, math.ceil(max(LEAST_LIMIT, learned)))
+
+    def _longest(self, candidate: Candidate) -> float:
+        """Seconds that one execution of a candidate took, or of any that it came from.
+
+        It may have begun with cells that were executed for them, which took it no time.
+        """
+        known = self.run.state.candidates
+        found, to_see = {candidate.id: candidate}, [candidate]
+        while to_see:
+            for parent in to_see.pop().parents:
+                if parent in known and parent not in found:
+                    found[parent] = known[parent]
+                    to_see.append(known[parent])
+        return max(c.slowest for c in found.values())
 
     @property
     def threads(self) -> int:
@@ -75,31 +110,34 @@ class Context:
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""
         executions = max(1, self.run.validation.folds) * max(1, branches)
-        return max(1, self.run.settings.jobs // executions)
+        return math.ceil(self.run.settings.jobs / executions)
 
-    def brief(self, branch: int = 0) -> Brief:
-        """What the agents are told in this branch."""
+    def brief(self, branch: int = 0, *, made_of: Sequence[str] = (), added: bool = False) -> Brief:
+        """What the agents are told in this branch, of what they make of these candidates."""
         seed, said = self.run.settings.seed, self.said.get(branch, ())
-        return Brief(self.run.task, self.limit / 2, self.threads, branch, seed, said)
+        limit = self.limit_of(made_of, added=added)
+        return Brief(self.run.task, self.limit / 2, self.threads, branch, seed, said, limit=limit)
 
     def judge(self, proposal: Proposal, *, is_asked: bool = False) -> Candidate:
         """Judge one proposal. Raises OutOfMeans when there is no time to begin.
 
-        ``is_asked``: the user waits for just this one, so a pause does not hold it back.
+        ``is_asked``: the user waits for just this one, so a pause does not hold it back, and if it
+        was ended early it is judged once more, on all folds.
         """
         key = proposal.solution.key
         with self._keys_lock:
             lock = self._keys.setdefault(key, threading.Lock())
         with lock:
             known = self.run.find(key)
-            if known is not None:
+            is_finished = known is not None and known.status != "stopped_early"
+            if known is not None and (is_finished or not is_asked):
                 return known
             if not is_asked:
                 self.gate.wait_while_paused()
             # Stages have shares of the time only once there is something to go on with.
             stage = proposal.stage if self.run.best or self.run.scored else "first"
             self.check(stage, self._slowest(proposal))
-            candidate = self.run.propose(proposal)
+            candidate = known.id if known is not None else self.run.propose(proposal)
             return Judgement(self, proposal, candidate, is_asked=is_asked).reach()
 
     def judge_all(self, proposals: Sequence[Proposal]) -> list[Candidate]:
@@ -152,5 +190,4 @@ class Context:
         """Seconds that one execution is expected to take, from what the parents' took."""
         parents = [self.run.state.candidates.get(p) for p in proposal.parents]
         known = [p for p in parents if p is not None]
-        added = proposal.stage in ("merge", "ensemble")
-        return (sum if added else max)([p.slowest for p in known] or [0.0])
+        return (sum if proposal.stage in ADDED else max)([p.slowest for p in known] or [0.0])

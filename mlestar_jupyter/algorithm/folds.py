@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.algorithm.racing import Race
@@ -89,5 +90,7 @@ class Folds:
             outcome = self.context.executor.run(execution)
         finally:
             self._under_way.remove(execution)
+        if outcome.status == "timed_out" and limit < self.limit:
+            outcome = replace(outcome, status="cancelled", failure=None)  # the run's time was up
         run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
         return outcome

@@ -103,9 +103,10 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
     for other in ranked[branch + 1 :]:
         try:
             context.check("merge")  # nothing is asked for that could not be judged
-            merged = context.agents.merge(context.brief(branch), base.solution, other.solution)
-            plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
             parents = (base.id, other.id)
+            brief = context.brief(branch, made_of=parents, added=True)
+            merged = context.agents.merge(brief, base.solution, other.solution)
+            plan = f"merge {other.solution.title or other.id} into {base.solution.title or base.id}"
             candidate = context.judge(Proposal("merge", merged, plan, parents, branch=branch))
         except ReplyError as error:
             context.run.emit("note", text=f"no merge of {base.id} and {other.id}: {error}")
@@ -126,7 +127,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
 def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candidate:
     """The data-usage check after initialization (section 3.4): use what was left unused."""
     evidence = find_unused(incumbent.solution, context.run.task)
-    brief = context.brief(branch)
+    brief = context.brief(branch, made_of=(incumbent.id,))
     try:
         verdict = context.agents.check_data_usage(brief, incumbent.solution, evidence)
         if verdict.complete or verdict.solution is None:

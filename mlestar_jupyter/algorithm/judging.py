@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlestar_jupyter.algorithm.acceptance import spread
 from mlestar_jupyter.algorithm.folds import Folds
 from mlestar_jupyter.algorithm.racing import Race, opponent
-from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Proposal, Status
+from mlestar_jupyter.candidate import ADDED, Candidate, Failure, Finding, Outcome, Proposal, Status
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
@@ -35,7 +35,10 @@ class Judgement:
         self.run = context.run
         self.proposal = proposal
         self.id = candidate
-        self.brief = replace(context.brief(proposal.branch), candidate=candidate)
+        limit = context.limit
+        if not is_asked:
+            limit = context.limit_of(proposal.parents, added=proposal.stage in ADDED)
+        self.brief = replace(context.brief(proposal.branch), candidate=candidate, limit=limit)
         self.opponent = None if is_asked else opponent(self.run, proposal)
         self.seconds = 0.0
         self.slowest = 0.0
@@ -160,7 +163,7 @@ class Judgement:
         """Execute for each purpose. The words say why the race was ended early, if it was."""
         self.run.forget_grades(self.id)
         race = None if self.opponent is None else Race(self.run, self.id, self.opponent)
-        folds = Folds(self.context, self.id, solution, self.context.limit, race)
+        folds = Folds(self.context, self.id, solution, self.brief.limit, race)
         outcomes = folds.execute(purposes)
         self.seconds += sum(outcome.seconds for outcome in outcomes)
         self.slowest = max(self.slowest, *(outcome.seconds for outcome in outcomes))

@@ -9,7 +9,7 @@ from mlestar_jupyter.algorithm import ablation
 from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
-from mlestar_jupyter.algorithm.plans import new_proposals
+from mlestar_jupyter.algorithm.plans import Plans, attempt
 from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
@@ -51,7 +51,9 @@ def refine(
                 context.run.emit("note", text=f"branch {branch}: nothing is left to refine")
                 break
             targets.append(target)
-            incumbent = _inner_loop(context, incumbent, target, branch, inner)
+            incumbent, has_means = _inner_loop(context, incumbent, target, branch, inner)
+            if not has_means:
+                break
         except Stopped:
             raise
         except OutOfMeans:
@@ -85,7 +87,8 @@ def _target(
     branch: int,
 ) -> Target | None:
     """What the extractor chooses, or the first plan for the block that the user pinned."""
-    run, brief, solution = context.run, context.brief(branch), step.incumbent.solution
+    run, solution = context.run, step.incumbent.solution
+    brief = context.brief(branch, made_of=(step.incumbent.id,))
     if step.pin is None:
         try:
             target = context.agents.extract(brief, solution, results, earlier)
@@ -114,46 +117,22 @@ def _target(
 def _first_plan(context: Context, step: Step, wanted: Target, branch: int) -> Target | None:
     """The target with the planner's first plan for it; None when there is none."""
     solution = step.incumbent.solution
-    first = context.agents.plan(context.brief(branch), solution, wanted, [])
+    brief = context.brief(branch, made_of=(step.incumbent.id,))
+    first = context.agents.plan(brief, solution, wanted, [])
     return None if first is None else Target(wanted.block, first, wanted.reason)
 
 
 def _inner_loop(
     context: Context, incumbent: Candidate, target: Target, branch: int, steps: int
-) -> Candidate:
+) -> tuple[Candidate, bool]:
     """Try up to K plans on the target block, each on the same solution; the best one stays.
 
-    Unlike the published sample, every plan is compared, the last one too.
+    Unlike the published sample, every plan is compared, the last one too. Gives also whether there
+    are means for another outer step.
     """
-    run = context.run
+    agents, run, solution = context.agents, context.run, incumbent.solution
+    brief = context.brief(branch, made_of=(incumbent.id,))
     best = incumbent
-    attempts: list[Attempt] = []
-    width = context.side_by_side(run.settings.solutions)
-    while len(attempts) < steps:
-        wanted = min(width, steps - len(attempts))
-        before = len(attempts)
-        proposals = _proposals(context, incumbent, target, branch, attempts, wanted)
-        if not proposals and len(attempts) == before:
-            break  # out of ideas; a plan that gave nothing was an attempt
-        judged = {c.solution.key: c for c in context.judge_all(list(proposals.values()))}
-        for plan, proposal in proposals.items():
-            candidate = judged.get(proposal.solution.key) or run.find(proposal.solution.key)
-            if candidate is None:
-                return best  # no time was left for it, nor is there for another outer step
-            best = _compare(context, candidate, best, incumbent, branch, plan, attempts)
-    return best
-
-
-def _proposals(
-    context: Context,
-    incumbent: Candidate,
-    target: Target,
-    branch: int,
-    attempts: list[Attempt],
-    wanted: int,
-) -> dict[str, Proposal]:
-    """Up to so many new plans and what the coder made of them."""
-    agents, brief, solution = context.agents, context.brief(branch), incumbent.solution
 
     def plan(tried: Sequence[Attempt]) -> str | None:
         return agents.plan(brief, solution, target, tried) if tried else target.plan
@@ -163,41 +142,20 @@ def _proposals(
         changed = solution.replace(target.block, source)
         return Proposal("refine", changed, words, (incumbent.id,), target.block, branch)
 
+    def take(words: str, candidate: Candidate) -> Attempt:
+        nonlocal best
+        if best.id in run.state.rejected:  # undone meanwhile: no bar any more
+            best = incumbent
+        decision = decide(run, candidate, best)
+        if decision.accepted:
+            replace_incumbent(run, branch, candidate, decision.reason, best)
+            best = candidate
+        elif candidate.id != best.id:
+            run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
+        return attempt(words, candidate, incumbent, accepted=decision.accepted)
+
     failed = f"a plan for {target.block} gave no block"
-    return new_proposals(
-        context, attempts, wanted, stage="refine", plan=plan, make=make, failed=failed
-    )
-
-
-def _compare(
-    context: Context,
-    candidate: Candidate,
-    best: Candidate,
-    start: Candidate,
-    branch: int,
-    plan: str,
-    attempts: list[Attempt],
-) -> Candidate:
-    """Take note of an attempt; gives the better of the two."""
-    assert start.score is not None
-    if best.id in context.run.state.rejected:  # undone meanwhile: no bar any more
-        best = start
-    decision = decide(context.run, candidate, best)
-    gain = candidate.score.gain_over(start.score) if candidate.score else None
-    attempts.append(
-        Attempt(
-            plan,
-            candidate.score,
-            gain,
-            candidate.seconds,
-            decision.accepted,
-            candidate.reason,
-            candidate.status,
-        )
-    )
-    if decision.accepted:
-        replace_incumbent(context.run, branch, candidate, decision.reason, best)
-        return candidate
-    if candidate.id != best.id:
-        context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
-    return best
+    width = context.side_by_side(run.settings.solutions)
+    plans = Plans(context, "refine", width, plan=plan, make=make, take=take, failed=failed)
+    has_means = plans.go(steps)
+    return best, has_means

@@ -171,6 +171,14 @@ def test_a_plan_that_was_ended_early_or_took_too_long_is_told_from_one_that_brok
     assert "   Result: no score: block model: KeyError: 'x'" in told
 
 
+def test_a_limit_that_is_shorter_than_what_may_be_taken_is_told(brief) -> None:
+    asked = dataclasses.replace(brief("regression"), seconds=75.0)
+    assert "More than 75.0 s is too slow, and at twice that" in telling.tools(asked)
+    assert "More than 17.5 s is too slow, and at twice that" in telling.tools(
+        dataclasses.replace(asked, limit=35.0)
+    )
+
+
 def test_errors_are_told_without_folders_addresses_and_colours() -> None:
     error = Failure(
         "load",

@@ -12,8 +12,10 @@ from cast import SmallCast
 from scripted import Scripted, solution
 
 from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.asked import debug_again, finish
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.algorithm.racing import (
     BETWEEN_FOLDS,
     WRONGLY_ENDED,
@@ -23,6 +25,7 @@ from mlestar_jupyter.algorithm.racing import (
 )
 from mlestar_jupyter.candidate import Candidate, Failure, Proposal
 from mlestar_jupyter.endings import Stopped
+from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.interfaces import Brief
@@ -246,6 +249,21 @@ def test_a_stop_by_the_user_is_no_early_stop(opened) -> None:
         with pytest.raises(Stopped):
             judged.result()
     assert len(context.run.state.candidates) == 1
+
+
+def test_one_that_was_ended_is_finished_when_the_user_asks_for_it(opened) -> None:
+    context, executor = opened()
+    first = begin(context)
+    replace_incumbent(context.run, 0, first, "the first")
+    executor.hold("worse", 2)
+    worse = context.judge(refined(first, "worse", 30.0))
+    with pytest.raises(MlestarError, match=f"%mlestar adopt {worse.id}"):
+        debug_again(context, worse)
+    executor.release("worse", 2)
+    whole = finish(context, worse)
+    assert (whole.id, whole.status, len(whole.score.folds)) == (worse.id, "ok", 5)
+    assert context.run.state.candidates[worse.id] == whole
+    assert context.run.best == first
 
 
 # What is told of it

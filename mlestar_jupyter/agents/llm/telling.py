@@ -56,12 +56,13 @@ def tools(brief: Brief) -> str:
     gpu = "none"
     if shutil.which("nvidia-smi"):
         gpu = "perhaps; use it if torch.cuda.is_available() says so"
+    most = min(brief.seconds, brief.limit / 2)
     return "\n".join(
         [
             "# Time and tools",
             "",
-            f"- Aim at about {duration(QUICK * brief.seconds)} for one run, imports included: "
-            f"what is quick lets more be tried. More than {duration(brief.seconds)} is "
+            f"- Aim at about {duration(QUICK * most)} for one run, imports included: "
+            f"what is quick lets more be tried. More than {duration(most)} is "
             f"too slow, and at twice that a run is ended and lost.",
             f"- Threads: {brief.threads}. GPU: {gpu}.",
             f"- Installed: {packages.installed()}. Of what is not listed here, only the standard "
