@@ -301,7 +301,7 @@ def test_of_what_is_level_in_the_end_no_more_is_ended_than_is_stated() -> None:
     """The worst case: exactly level after all rows, and folds as different as is allowed for."""
     rng = np.random.default_rng(1)
     for folds in (2, 5, 9):
-        gains = rng.normal(0, 1, (4_000, folds))
+        gains = rng.normal(0, 1, (3_000, folds))
         gains -= gains.mean(axis=1, keepdims=True)
         ended = 0
         for candidate in gains:
@@ -338,7 +338,7 @@ def test_what_is_accepted_is_hardly_ever_ended_and_most_of_what_is_worse_is(
 ) -> None:
     """``better`` and ``worse`` are the sizes of errors where the incumbent's are 1."""
     accepted = ended = ended_worse = 0
-    count = 150 if metric != "auc" else 24
+    count = 100 if metric != "auc" else 16
     for number in range(count):
         rng = np.random.default_rng((number, len(metric)))
         gains = drawn_gains(rng, METRICS[metric], draw, better)
