@@ -91,7 +91,8 @@ def finish(context: Context, candidate: Candidate, solution: Solution) -> Finish
         return Finished(notebook, problem="no time was left to execute it again")
     output = run.folder / "final"
     limits = Limits(seconds, context.threads)
-    outcome = context.executor.run_notebook(notebook, limits, output, "finished")
+    places = run.task.source.places
+    outcome = context.executor.run_notebook(notebook, limits, output, "finished", places)
     run.emit("candidate_executed", id="final", purpose="finished", **outcome.to_json())
     executed = output / "finished.ipynb"
     if executed.is_file():

@@ -6,15 +6,19 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlestar_jupyter.agents.llm.gemini import GET_A_KEY, Gemini, uses_vertex
 from mlestar_jupyter.agents.llm.keys import find_key, scrub
+from mlestar_jupyter.candidate import Outcome
+from mlestar_jupyter.execution.confinement import isolation
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
@@ -60,8 +64,7 @@ def examine() -> list[Check]:
     checks.append(Check("disk", f"{free:.1f} GB free here", free > 0.5))
     writable = os.access(Path.cwd(), os.W_OK)
     checks.append(Check("this folder", "writable" if writable else "not writable", writable))
-    checks.append(_kernel())
-    checks.append(Check("isolation", "none: candidates run with your rights"))
+    checks += [_kernel(), _isolation()]
     return checks
 
 
@@ -101,13 +104,55 @@ def _version(package: str) -> str:
 
 def _kernel() -> Check:
     """Execute a notebook as a run would."""
-    executor = make_executor(Settings(jobs=1))
-    notebook = new_notebook(cells=[new_code_cell("import lightgbm, sklearn\nprint(6 * 7)")])
-    try:
-        with tempfile.TemporaryDirectory(prefix="mlestar-doctor-") as folder:
-            outcome = executor.run_notebook(notebook, Limits(60.0), Path(folder), "check")
-    finally:
-        executor.close()
+    outcome, _ = _execute("import lightgbm, sklearn\nprint(6 * 7)")
     if outcome.status == "ok":
         return Check("kernel", f"executed a notebook in {outcome.seconds:.1f} s")
     return Check("kernel", f"{outcome.status}: {outcome.failure or 'no answer'}", False)
+
+
+# What a candidate should not be able to do; each line that works is printed.
+_ATTEMPTS = """
+import os, socket
+attempts = {{
+    "read your files": lambda: open({file!r}).read(),
+    "write your files": lambda: open({file!r}, "a").close(),
+    "use the network": lambda: socket.create_connection(("127.0.0.1", {port}), 5).close(),
+    "signal your processes": lambda: os.kill({pid}, 0),
+    "see their environment": lambda: open("/proc/{pid}/environ").read(),
+}}
+for name, attempt in attempts.items():
+    try:
+        attempt()
+        print(name)
+    except OSError:
+        pass
+"""
+
+
+def _isolation() -> Check:
+    """Let a candidate try to break out, and tell what it could do."""
+    with (
+        tempfile.NamedTemporaryFile(prefix="mlestar-doctor-") as file,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        port = server.getsockname()[1]
+        outcome, printed = _execute(_ATTEMPTS.format(file=file.name, port=port, pid=os.getpid()))
+    if outcome.status != "ok":
+        return Check("isolation", "not known: no notebook was executed")
+    could = ", ".join(printed.split("\n")[:-1])
+    tried = f"a candidate could {could}" if could else "a candidate tried to break out, in vain"
+    return Check("isolation", f"{tried} ({isolation(Settings().sandbox).words})")
+
+
+def _execute(source: str) -> tuple[Outcome, str]:
+    """Execute a cell in a kernel as a run would: the outcome and what was printed."""
+    executor = make_executor(Settings(jobs=1))
+    try:
+        with tempfile.TemporaryDirectory(prefix="mlestar-doctor-") as folder:
+            notebook = new_notebook(cells=[new_code_cell(source)])
+            outcome = executor.run_notebook(notebook, Limits(60.0), Path(folder), "check")
+            executed = nbformat.read(Path(folder, "check.ipynb"), as_version=4)
+    finally:
+        executor.close()
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    return outcome, "".join(output.get("text", "") for output in outputs)

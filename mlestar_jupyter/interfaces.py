@@ -275,10 +275,16 @@ class Executor(Protocol):
         """Execute and wait. Never raises for what the notebook does: that is the outcome."""
 
     def run_notebook(
-        self, notebook: NotebookNode, limits: Limits, output: Path, label: str
+        self,
+        notebook: NotebookNode,
+        limits: Limits,
+        output: Path,
+        label: str,
+        read: Sequence[Path] = (),
     ) -> Outcome:
         """Execute any notebook in an empty working folder.
 
+        ``read`` are folders and files that it reads where they lie; others may be closed to it.
         The executed notebook is kept as ``output/LABEL.ipynb``, a ``submission.csv`` and a
         ``model.joblib`` that it wrote as ``output/LABEL.csv`` and ``output/LABEL.joblib``.
         """

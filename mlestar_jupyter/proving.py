@@ -13,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from mlestar_jupyter.delivery import Finished, compare, compare_tables, is_same
+from mlestar_jupyter.execution.confinement import Confinement
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.script import Ran, run_python
 from mlestar_jupyter.grading import InvalidPredictions, grade
@@ -81,6 +82,8 @@ class Prover:
         self._executor = executor
         self._until = time.monotonic() + seconds
         self._seconds = seconds
+        settings = run.settings
+        self._confinement = Confinement.for_jobs(settings.jobs, settings.sandbox, settings.memory)
         # A staging of our own: the run folder may be read-only.
         self._staging = Staging(run.task, run.validation, output / "folds")
 
@@ -120,7 +123,7 @@ class Prover:
             said = Said("not verified", problem)
             return Proof(stamp(chosen.notebook, *_pair(said)), said, self._expected)
         outcome = self._executor.run_notebook(
-            chosen.notebook, self._limits, self._output, "finished"
+            chosen.notebook, self._limits, self._output, "finished", run.task.source.places
         )
         executed = self._output / "finished.ipynb"
         notebook = chosen.notebook
@@ -208,7 +211,8 @@ class Prover:
             if proof.model is not None:
                 (here / "model.joblib").write_bytes(proof.model.read_bytes())
             arguments = ["export/predict.py", rows.name, "predicted.csv"]
-            ran = run_python(folder, arguments, self._limits)
+            places = self.run.task.source.places  # one that refits reads train where it lies
+            ran = run_python(folder, arguments, self._limits, self._confinement, places)
             if ran.problem:
                 return Said("not verified", f"predict.py ended in: {ran.problem}")
             if self.run.task.source.test is None:
@@ -239,7 +243,7 @@ class Prover:
         # Outside of the folder of the data, where a file may have the same name.
         script = folder.scratch / "exported.py"
         script.write_text(text, encoding="utf-8")
-        return run_python(folder, [str(script)], self._limits)
+        return run_python(folder, [str(script)], self._limits, self._confinement)
 
     def _graded(self, solution: Solution) -> float | str:
         """The score of these blocks, run as a plain script on each fold; else what went wrong."""

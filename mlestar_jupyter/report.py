@@ -34,7 +34,7 @@ def understood(run: Run) -> list[tuple[str, str]]:
         rows.append(("agents", agents_words(settings)))
     before = itertools.takewhile(lambda event: event.kind != "stage_started", run.events)
     rows += [("note", str(event.data["text"])) for event in before if event.kind == "note"]
-    rows.append(("isolation", "not isolated: candidates run with your rights"))
+    rows.append(("isolation", run.isolation[1]))
     rows.append(("run folder", str(run.folder)))
     return rows
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Folder (beside the notebook or the shell) under which runs are kept.
 RUNS = Path("mlestar_runs")
+#: What is said of a run whose candidates nothing encloses.
+NOT_ISOLATED = "not isolated: candidates run with your rights"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,12 @@ class Run:
                 self._held = None
 
     @property
+    def isolation(self) -> tuple[bool, str]:
+        """Whether files and network were closed to candidates when the run began; and in words."""
+        started = next((e.data for e in self.events if e.kind == "run_started"), {})
+        return started.get("isolated", False), started.get("isolation", NOT_ISOLATED)
+
+    @property
     def best(self) -> Candidate | None:
         """The best candidate that was accepted so far."""
         return None if self.state.best is None else self.state.candidates[self.state.best]
@@ -110,12 +118,15 @@ class Run:
         began: float | None = None,
         frames: Mapping[str, pd.DataFrame] | None = None,
         files: Mapping[str, str] | None = None,
+        isolated: bool = False,
+        isolation: str = NOT_ISOLATED,
     ) -> Run:
         """A new run in an empty or new folder; nothing is left behind when it cannot begin.
 
         ``began`` is the ``time.monotonic()`` at which the user's clock started. ``frames`` are
         DataFrames to keep as ``data/NAME.parquet``, for a task that did not come from files;
-        ``files`` are texts to keep by name.
+        ``files`` are texts to keep by name. ``isolated`` and, in words, ``isolation`` tell whether
+        files and the network are closed to candidates.
         """
         folder = folder.expanduser().resolve()
         if (folder / "journal.jsonl").exists():
@@ -159,7 +170,7 @@ class Run:
             run.emit(
                 "run_started", version=__version__, task=task.name, settings=settings.to_json(),
                 metric=task.metric.name, greater_is_better=task.metric.greater_is_better,
-                validation=validation.describe(), isolated=False,
+                validation=validation.describe(), isolated=isolated, isolation=isolation,
             )  # fmt: skip
         except BaseException:
             run.close()

@@ -21,6 +21,8 @@ from mlestar_jupyter.delivery import Result, deliver
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
+from mlestar_jupyter.execution.confinement import isolation
+from mlestar_jupyter.execution.enclosure import Enclosed
 from mlestar_jupyter.inference import reopen
 from mlestar_jupyter.interfaces import Agents, Executor, ModelCard
 from mlestar_jupyter.run import Run
@@ -86,13 +88,19 @@ class Session:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
         with ExitStack() as undo:
+            # Tried, not assumed; another executor or a cluster may do as it likes.
+            is_ours = executor is None and settings.dask is None
+            walls = isolation(settings.sandbox) if is_ours else Enclosed()
             if executor is None:
                 executor = make_executor(settings)
                 undo.callback(executor.close)
             room = getattr(executor, "room", 1)  # a cluster is asked, whether it is needed or not
             jobs = settings.jobs or room
             settings = settings.replace(start=START if start else None, jobs=jobs)
-            run = Run.create(folder, task, settings, began=began, frames=frames, files=kept)
+            run = Run.create(
+                folder, task, settings, began=began, frames=frames, files=kept,
+                isolated=walls.is_isolated, isolation=walls.words,
+            )  # fmt: skip
             undo.callback(run.close)
             run.listeners.extend(listeners)
             if start is not None and not any("predictions_path" in b.source for b in start.blocks):

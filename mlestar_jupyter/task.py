@@ -58,6 +58,12 @@ class Source:
     sample: Path | None
     files: tuple[str, ...] = ()
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The paths below which all of it lies."""
+        paths = (self.folder, self.train, self.test, self.sample)
+        return tuple(path for path in paths if path is not None)
+
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of train, test, sample and the other files, by name."""
         paths = {p.name: p for p in (self.train, self.test, self.sample) if p is not None}

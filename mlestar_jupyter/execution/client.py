@@ -107,6 +107,7 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _execute_cells(self) -> None:
         self.kc = await self._kernel.connect()
+        self._progress.enclosed = self._kernel.enclosed
         self.nb.metadata["language_info"] = self._kernel.language
         for index, cell in enumerate(self.nb.cells):
             self._progress.block = cell.metadata.get("mlestar", {}).get("block", "")

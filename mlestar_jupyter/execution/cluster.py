@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -96,10 +97,15 @@ class DaskExecutor:
                 self._lock.notify_all()
 
     def run_notebook(
-        self, notebook: nbformat.NotebookNode, limits: Limits, output: Path, label: str
+        self,
+        notebook: nbformat.NotebookNode,
+        limits: Limits,
+        output: Path,
+        label: str,
+        read: Sequence[Path] = (),
     ) -> Outcome:
         """Execute any notebook on this machine: it says itself where its data lies, namely here."""
-        return self._here.run_notebook(notebook, limits, output, label)
+        return self._here.run_notebook(notebook, limits, output, label, read)
 
     def cancel(self, execution: Execution | None = None) -> None:
         """End this execution, or every one that is under way or waits; the outcome is cancelled."""

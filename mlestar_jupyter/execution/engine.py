@@ -6,8 +6,10 @@ import: nothing but the standard library may be imported here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from mlestar_jupyter.execution.enclosure import Enclosed
 
 if TYPE_CHECKING:
     from mlestar_jupyter.execution.kernels import Kernel
@@ -30,7 +32,7 @@ class Progress:
 
     ``block`` is the one that is under way or was the last: "" for the parameters, None before
     the first cell. ``error`` is what ended the notebook there, ``exit_code`` how the kernel ended
-    if it did so by itself, with its ``log``.
+    if it did so by itself, with its ``log``; ``enclosed`` what it could not do.
     """
 
     notebook: Any = None
@@ -39,6 +41,7 @@ class Progress:
     error: CellError | None = None
     exit_code: int | None = None
     log: str = ""
+    enclosed: Enclosed = field(default_factory=Enclosed)
 
 
 class MlestarEngine:

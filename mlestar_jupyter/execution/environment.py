@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import site
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,22 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
         if name.upper() in _HARMLESS
         or not (_is_foreign(name) or _is_secret_name(name) or _SECRET_VALUE.search(value))
     }
+
+
+# Folders of the user's in which libraries would keep caches and settings.
+_PLACES = frozenset(
+    {
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),
+        *("XDG_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"),
+        *("MPLCONFIGDIR", "NUMBA_CACHE_DIR"),
+    }
+)
+
+
+def away_from_home(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The same, with ``home`` for a home folder; packages of the user's own are still found."""
+    kept = {name: value for name, value in environment.items() if name not in _PLACES}
+    return {"PYTHONUSERBASE": site.getuserbase(), **kept, "HOME": str(home)}
 
 
 def kernel_environment(

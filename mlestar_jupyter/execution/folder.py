@@ -54,7 +54,9 @@ class WorkingFolder:
             _is_taken(self._lock)
             self.work = self.scratch / "work"
             self.work.mkdir()
-            (self.scratch / "t").mkdir()
+            self.home = self.scratch / "home"
+            for folder in (self.scratch / "t", self.home):
+                folder.mkdir()
         except OSError as error:
             _remove(self.scratch)
             raise execution_error("make a working folder in", parent, error) from error

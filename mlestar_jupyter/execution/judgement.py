@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Any
 
 from mlestar_jupyter.candidate import Failure, Outcome, Status
-from mlestar_jupyter.execution.engine import Progress
+from mlestar_jupyter.execution.enclosure import Enclosed
+from mlestar_jupyter.execution.engine import CellError, Progress
 from mlestar_jupyter.execution.limits import Reason
 from mlestar_jupyter.execution.outputs import plain, printed_score
 
@@ -17,9 +19,11 @@ _SIGKILL = -9
 _MEMORY_ERRORS = ("MemoryError", "OutOfMemoryError")
 
 
-def judge(progress: Progress, reason: Reason | None, *, limit: float, seconds: float) -> Outcome:
-    """What the execution gave. ``reason`` is why it was ended from outside, if it was."""
-    status, failure = _verdict(progress, reason, limit)
+def judge(
+    progress: Progress, reason: Reason | None, words: str = "", *, limit: float, seconds: float
+) -> Outcome:
+    """What the execution gave. ``reason`` is why it was ended from outside, if it was, in words."""
+    status, failure = _verdict(progress, reason, words, limit)
     printed = printed_score(progress.notebook) if status == "ok" else None
     return Outcome(status, seconds, progress.cell_seconds, failure, printed)
 
@@ -45,7 +49,7 @@ def stamp(notebook: Any, outcome: Outcome) -> None:
 
 
 def _verdict(
-    progress: Progress, reason: Reason | None, limit: float
+    progress: Progress, reason: Reason | None, words: str, limit: float
 ) -> tuple[Status, Failure | None]:
     block, error, code = progress.block or "", progress.error, progress.exit_code
     if reason == "cancelled":
@@ -53,6 +57,10 @@ def _verdict(
     if reason == "timed_out":
         where = "" if progress.block is not None else ", before the first cell began"
         return reason, Failure(block, "TimeLimitExceeded", f"not done within {limit:g} s{where}")
+    if reason == "out_of_memory":
+        return reason, Failure(block, "MemoryLimitExceeded", words)
+    if reason == "too_many_processes":
+        return "failed", Failure(block, "ProcessLimitExceeded", words)
     if code is not None:
         ran_out = code == _SIGKILL or _speaks_of_memory(progress.log)
         failure = Failure(block, "KernelDied", _death(code), plain(progress.log))
@@ -60,8 +68,22 @@ def _verdict(
     if error is None or (error.name == "SystemExit" and error.message in ("", "0", "None")):
         return "ok", None  # a notebook may leave early on purpose
     ran_out = error.name.endswith(_MEMORY_ERRORS) or _speaks_of_memory(error.message)
-    failure = Failure(block, error.name, plain(error.message), plain(error.traceback)[-_TRACEBACK:])
+    message = plain(error.message) + _hint(error, progress.enclosed)
+    failure = Failure(block, error.name, message, plain(error.traceback)[-_TRACEBACK:])
     return "out_of_memory" if ran_out else "failed", failure
+
+
+def _hint(error: CellError, enclosed: Enclosed) -> str:
+    """What a debugger should know of the walls, when a candidate seems to have met one."""
+    text = f"{error.name}: {error.message}"
+    if enclosed.landlock and re.search(r"Errno (13|30)|Permission denied", text):
+        return (
+            " (candidates read only the files of their working folder, write only there and in "
+            "the temporary folder, and signal only their own processes)"
+        )
+    if enclosed.network and re.search(r"Errno 1\]|gaierror|name resolution|URLError|HTTP", text):
+        return " (candidates have no network and connect to no sockets)"
+    return ""
 
 
 def _speaks_of_memory(text: str) -> bool:

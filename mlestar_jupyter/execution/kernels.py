@@ -21,6 +21,8 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.launcher import launch_kernel
 
 from mlestar_jupyter.errors import ExecutionError
+from mlestar_jupyter.execution import launch
+from mlestar_jupyter.execution.enclosure import Enclosed, Enclosure
 from mlestar_jupyter.execution.limits import MARK, ProcessTree
 
 _ARGUMENTS = (
@@ -39,6 +41,7 @@ class Kernel:
 
     ``scratch`` takes its connection file, sockets and log. The kernel is started by
     ``sys.executable``, not by the kernel spec of some name: it has the packages of its user.
+    ``enclosed`` tells, once connected, what holds of the enclosure.
     """
 
     def __init__(
@@ -47,8 +50,11 @@ class Kernel:
         work: Path,
         environment: Mapping[str, str],
         tree: ProcessTree | None = None,
+        enclosure: Enclosure | None = None,
     ) -> None:
         self.tree = tree or ProcessTree()
+        self.enclosed = Enclosed()
+        self._enclosure = enclosure
         self.language: dict[str, Any] = {}
         self._scratch = scratch
         self._work = work
@@ -65,10 +71,11 @@ class Kernel:
         # Where it crashed goes to the log as well: ipykernel takes stderr into the cell by a pipe,
         # which nobody reads any more when the process has crashed.
         lines = [f"__import__('faulthandler').enable(open({str(self._log)!r}, 'a'), False)"]
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(self._file)]
-        command += [*_ARGUMENTS, f"--IPKernelApp.exec_lines={lines!r}"]
+        arguments = ["-m", launch.KERNEL, "-f", str(self._file), *_ARGUMENTS]
+        arguments.append(f"--IPKernelApp.exec_lines={lines!r}")
         try:
             self._write_connection()
+            command = launch.command(self._scratch, self._enclosure, arguments)
             with self._log.open("wb") as log:
                 # What the process writes before it has a client goes to the log, never to us.
                 self._process = launch_kernel(
@@ -119,6 +126,7 @@ class Kernel:
         client.start_channels(stdin=False, hb=False, control=False)
         while not await self._is_ready(client):
             pass
+        self.enclosed = launch.enclosed(self._scratch)
         return client
 
     async def _is_ready(self, client: AsyncKernelClient) -> bool:

@@ -16,18 +16,21 @@ import psutil
 #: Environment variable by which the processes of one execution are told.
 MARK = "MLESTAR_EXECUTION"
 
-Reason = Literal["timed_out", "cancelled"]
+Reason = Literal["timed_out", "cancelled", "out_of_memory", "too_many_processes"]
 
 
 class ProcessTree:
     """A kernel and every process that it started, told by descent and by a mark.
 
     The mark is inherited with the environment, so that processes which changed their session or
-    lost their parent are found as well. One that does all of it and clears its environment is not.
+    lost their parent are found as well. On Linux, orphans become children of an enclosed kernel
+    (``enclosure``), so that those which cleared their environment are found by descent; and one
+    that was seen once stays known when the kernel dies.
     """
 
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        self._known: set[psutil.Process] = set()
         self._root: psutil.Process | None = None
         self._is_felled = False
 
@@ -41,7 +44,8 @@ class ProcessTree:
         """The processes of the tree that are alive."""
         pids = psutil.pids()
         found = {pid for pid in pids if self._is_marked(pid)}
-        found |= {self._root.pid} if self._root is not None and self._root.is_running() else set()
+        known = self._known | ({self._root} if self._root is not None else set())
+        found |= {process.pid for process in known if _is_alive(process)}
         children: dict[int, list[int]] = {}
         for pid in pids:
             children.setdefault(_parent(pid), []).append(pid)
@@ -51,7 +55,8 @@ class ProcessTree:
             found.update(fresh)
             unseen += fresh
         processes = {process for pid in found if (process := _process(pid)) is not None}
-        return {process for process in processes if _is_alive(process)}
+        self._known = {process for process in processes if _is_alive(process)}
+        return set(self._known)
 
     def kill(self) -> None:
         """End them all. They are stopped first, so that none can start another meanwhile."""
@@ -84,6 +89,7 @@ class Watchdog:
 
     def __init__(self, kill: Callable[[], None]) -> None:
         self.reason: Reason | None = None
+        self.words = ""
         self._kill = kill
         self._lock = threading.Lock()
         self._is_over = False
@@ -96,12 +102,13 @@ class Watchdog:
         self._timer.daemon = True
         self._timer.start()
 
-    def end(self, reason: Reason) -> None:
-        """End the execution for this reason, unless it is over."""
+    def end(self, reason: Reason, words: str = "") -> None:
+        """End the execution for this reason, told in ``words``, unless it is over."""
         with self._lock:
             if self._is_over:
                 return
-            self.reason = self.reason or reason
+            if self.reason is None:
+                self.reason, self.words = reason, words
         self._kill()
 
     def release(self) -> Reason | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import atexit
 import contextvars
 import copy
+import dataclasses
 import importlib.util
 import logging
-import os
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ import nbformat
 
 from mlestar_jupyter.candidate import Outcome
 from mlestar_jupyter.errors import ExecutionError, SettingsError
+from mlestar_jupyter.execution.confinement import Confinement
 from mlestar_jupyter.execution.engine import NAME, CellError, MlestarEngine, Progress
-from mlestar_jupyter.execution.environment import kernel_environment
 from mlestar_jupyter.execution.folder import (
     WorkingFolder,
     copy_file,
@@ -30,6 +31,7 @@ from mlestar_jupyter.execution.folder import (
 )
 from mlestar_jupyter.execution.judgement import judge, stamp
 from mlestar_jupyter.execution.limits import ProcessTree, Watchdog
+from mlestar_jupyter.execution.memory import Watcher, available_memory
 from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Solution
@@ -43,13 +45,17 @@ class PapermillExecutor:
     """Executes each solution with papermill in a fresh kernel of this interpreter.
 
     ``run`` may be called from many threads; at most ``jobs`` executions are under way at once,
-    in the order in which they were asked for.
+    in the order in which they were asked for. None starts beside others when the memory that is
+    left is less than what earlier ones took. Each may use ``memory`` bytes (None: its share of the
+    machine's) and is enclosed as far as the platform can, unless ``sandbox`` is "off".
     """
 
-    def __init__(self, jobs: int = 2) -> None:
+    def __init__(self, jobs: int = 2, sandbox: str = "auto", memory: int | None = None) -> None:
         if jobs < 1:
             raise SettingsError(f"jobs is {jobs}; give at least 1")
         self.jobs = jobs
+        self.confinement = Confinement.for_jobs(jobs, sandbox, memory)
+        self._peak = 0  # bytes
         self._lock = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._running: set[_Job] = set()
@@ -59,17 +65,25 @@ class PapermillExecutor:
     @classmethod
     def from_settings(cls, settings: Settings, jobs: int) -> PapermillExecutor:
         """The executor that these settings ask for, with so many jobs side by side."""
-        return cls(jobs)
+        return cls(jobs, settings.sandbox, settings.memory)
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. ExecutionError when nothing can be executed here at all."""
-        return self._queue(_Job(execution))
+        return self._queue(_Job(execution, self.confinement))
 
     def run_notebook(
-        self, notebook: nbformat.NotebookNode, limits: Limits, output: Path, label: str
+        self,
+        notebook: nbformat.NotebookNode,
+        limits: Limits,
+        output: Path,
+        label: str,
+        read: Sequence[Path] = (),
     ) -> Outcome:
-        """Execute any notebook in an empty working folder, without parameters."""
-        return self._queue(_NotebookJob(notebook, limits, output, label))
+        """Execute any notebook in an empty working folder, without parameters.
+
+        ``read`` are folders and files that it reads where they lie.
+        """
+        return self._queue(_NotebookJob(notebook, limits, output, label, self.confinement, read))
 
     def _queue(self, job: _Job) -> Outcome:
         try:
@@ -113,7 +127,7 @@ class PapermillExecutor:
                 job.watchdog.end("cancelled")
 
     def _start_waiting(self) -> None:
-        while self._waiting and len(self._running) < self.jobs:
+        while self._waiting and len(self._running) < self.jobs and self._has_memory():
             job = self._waiting.popleft()
             self._running.add(job)
             # A thread of its own, with a context of its own: where ``run`` is called there may be
@@ -124,6 +138,13 @@ class PapermillExecutor:
                 target=context.run, args=(self._work, job), name=_THREAD, daemon=True
             ).start()
 
+    def _has_memory(self) -> bool:
+        """Whether one more would do with what those that run will leave; one always runs."""
+        if not self._running:
+            return True
+        still = sum(max(0, self._peak - job.watcher.now) for job in self._running)
+        return available_memory() - still >= self._peak
+
     def _work(self, job: _Job) -> None:
         try:
             job.outcome = job.execute()
@@ -132,6 +153,7 @@ class PapermillExecutor:
         finally:
             with self._lock:
                 self._running.discard(job)
+                self._peak = max(self._peak, job.watcher.peak)
                 self._start_waiting()
             job.done.set()
 
@@ -139,11 +161,17 @@ class PapermillExecutor:
 class _Job:
     """One execution, from the queue to its outcome."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(
+        self, execution: Execution, confinement: Confinement, read: Sequence[Path] = ()
+    ) -> None:
         self.execution = execution
         self.output = execution.output.absolute()
+        memory = execution.limits.memory or confinement.memory
+        self.confinement = dataclasses.replace(confinement, memory=memory)
+        self.read = read
         self.tree = ProcessTree()
         self.watchdog = Watchdog(self.tree.kill)
+        self.watcher = Watcher(self.tree, self.watchdog, memory)
         self.done = threading.Event()
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
@@ -170,11 +198,13 @@ class _Job:
                 if self.watchdog.reason is None:
                     self._run(folder, progress)
                 reason, limit = self.watchdog.release(), execution.limits.seconds
-                outcome = judge(progress, reason, limit=limit, seconds=time.monotonic() - began)
+                seconds, words = time.monotonic() - began, self.watchdog.words
+                outcome = judge(progress, reason, words, limit=limit, seconds=seconds)
                 self._hand_over(folder, progress.notebook, outcome)
                 return outcome
         finally:
             self.watchdog.release()
+            self.watcher.stop()
 
     def _run(self, folder: WorkingFolder, progress: Progress) -> None:
         """Let papermill execute the notebook; what goes wrong in it is told by ``progress``."""
@@ -186,12 +216,11 @@ class _Job:
 
         logging.getLogger("papermill").addFilter(_is_not_ours)
         papermill_engines.register(NAME, MlestarEngine)  # also when we run from a source tree
-        execution = self.execution
-        threads = execution.limits.threads
-        environment = kernel_environment(
-            os.environ, threads=threads, work=folder.work, scratch=folder.scratch
-        )
-        kernel = Kernel(folder.scratch, folder.work, environment, self.tree)
+        execution, confinement = self.execution, self.confinement
+        environment = confinement.environment(folder, execution.limits.threads)
+        enclosure = confinement.enclosure(folder, self.read)
+        kernel = Kernel(folder.scratch, folder.work, environment, self.tree, enclosure)
+        self.watcher.start()
         try:
             execute_notebook(
                 self._notebook(),
@@ -274,10 +303,16 @@ class _NotebookJob(_Job):
     """One execution of a notebook that is no solution: it says itself where its data lies."""
 
     def __init__(
-        self, notebook: nbformat.NotebookNode, limits: Limits, output: Path, label: str
+        self,
+        notebook: nbformat.NotebookNode,
+        limits: Limits,
+        output: Path,
+        label: str,
+        confinement: Confinement,
+        read: Sequence[Path],
     ) -> None:
         solution = Solution.from_notebook(notebook)
-        super().__init__(Execution(solution, {}, {}, limits, output, label))
+        super().__init__(Execution(solution, {}, {}, limits, output, label), confinement, read)
         self._given = notebook
 
     def _notebook(self) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlestar_jupyter.errors import ExecutionError
-from mlestar_jupyter.execution.environment import kernel_environment
+from mlestar_jupyter.execution import launch
+from mlestar_jupyter.execution.confinement import Confinement
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.limits import MARK, ProcessTree, Watchdog
+from mlestar_jupyter.execution.memory import Watcher
 from mlestar_jupyter.execution.outputs import plain
 from mlestar_jupyter.interfaces import Limits
 
@@ -24,23 +27,34 @@ class Ran:
     problem: str = ""
 
 
-def run_python(folder: WorkingFolder, arguments: Sequence[str], limits: Limits) -> Ran:
+def run_python(
+    folder: WorkingFolder,
+    arguments: Sequence[str],
+    limits: Limits,
+    confinement: Confinement,
+    read: Sequence[Path] = (),
+) -> Ran:
     """Run this interpreter in ``folder.work``; nothing that it started is left behind.
 
-    What the script does wrong is told in the result. ExecutionError when it cannot be started.
+    ``read`` are folders and files that the script reads where they lie. What it does wrong is
+    told in the result. ExecutionError when it cannot be started.
     """
+    memory = limits.memory or confinement.memory
+    confinement = dataclasses.replace(confinement, memory=memory)
     tree = ProcessTree()
     watchdog = Watchdog(tree.kill)
-    environment = kernel_environment(
-        os.environ, threads=limits.threads, work=folder.work, scratch=folder.scratch
-    )
+    watcher = Watcher(tree, watchdog, memory)
+    environment = dict(confinement.environment(folder, limits.threads))
     # The backend of notebooks shows nothing outside of one, and may not be installed.
     environment |= {MARK: tree.mark, "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"}
     log = folder.scratch / "script.log"
     try:
+        command = launch.command(
+            folder.scratch, confinement.enclosure(folder, read), list(arguments)
+        )
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, *arguments],
+                command,
                 cwd=folder.work,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -54,11 +68,15 @@ def run_python(folder: WorkingFolder, arguments: Sequence[str], limits: Limits) 
     try:
         tree.plant(process.pid)
         watchdog.start(limits.seconds)
+        watcher.start()
         code = process.wait()
     finally:
         reason = watchdog.release()
+        watcher.stop()
         tree.kill()
     printed = plain(log.read_bytes().decode(errors="replace"))
+    if watchdog.words:
+        return Ran(printed, watchdog.words)
     if reason is not None:
         return Ran(printed, f"it was not done within {limits.seconds:.0f} s")
     if code:

@@ -30,7 +30,7 @@ from mlestar_jupyter.notebook.python_source import assignment, fold_code, litera
 from mlestar_jupyter.notebook.search_story import matters_cells, search_cells
 from mlestar_jupyter.notebook.solution_story import solution_cells
 from mlestar_jupyter.notebook.sources import sources_words
-from mlestar_jupyter.run import Run
+from mlestar_jupyter.run import NOT_ISOLATED, Run
 from mlestar_jupyter.score import format_number
 from mlestar_jupyter.solution import Solution, notebook_metadata
 
@@ -127,8 +127,15 @@ def trust_lines(run: Run, candidate: Candidate) -> list[str]:
         )
     elif run.validation.has_sealed:
         lines.append("Some rows are sealed: no choice and no fit used them, here neither.")
-    started = next((e.data for e in run.events if e.kind == "run_started"), {})
-    if not started.get("isolated", False):
+    is_isolated, words = run.isolation
+    if is_isolated:
+        lines.append(
+            "Isolated: candidates could read only what was put into their own folder, write only "
+            "there, and had no network."
+        )
+    elif words != NOT_ISOLATED:
+        lines.append(f"Not fully isolated from the user's files and network ({escape(words)}).")
+    else:
         lines.append(
             "Not isolated: candidates ran with the user's rights. They were given no answers of "
             "held-out rows, but nothing enclosed them."

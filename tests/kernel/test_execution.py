@@ -71,6 +71,14 @@ def executor() -> Iterator[PapermillExecutor]:
     executor.close()
 
 
+@pytest.fixture(scope="module")
+def unwalled() -> Iterator[PapermillExecutor]:
+    """For notebooks that tell a test, outside of their folder, how far they are."""
+    executor = PapermillExecutor(jobs=2, sandbox="off")
+    yield executor
+    executor.close()
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
     def build(
@@ -263,7 +271,7 @@ def test_a_printed_score_is_a_finite_number_or_none(text: str, score: float | No
 
 @posix_only
 def test_a_timeout_ends_the_whole_tree_and_keeps_the_outputs_so_far(
-    executor: PapermillExecutor, build: Build, tmp_path: Path
+    unwalled: PapermillExecutor, build: Build, tmp_path: Path
 ) -> None:
     execution = build(
         "print('before')",
@@ -285,7 +293,7 @@ def test_a_timeout_ends_the_whole_tree_and_keeps_the_outputs_so_far(
         seconds=5,
         pids=str(tmp_path),
     )
-    outcome = executor.run(execution)
+    outcome = unwalled.run(execution)
     assert outcome.status == "timed_out"
     assert str(outcome.failure) == "block model: TimeLimitExceeded: not done within 5 s"
     for name in ("child", "grandchild"):
@@ -311,7 +319,7 @@ def test_time_that_is_up_before_the_first_cell_is_a_timeout_with_a_notebook(
 
 @posix_only
 def test_a_daemon_of_a_finished_notebook_is_not_left_behind(
-    executor: PapermillExecutor, build: Build, tmp_path: Path
+    unwalled: PapermillExecutor, build: Build, tmp_path: Path
 ) -> None:
     execution = build(
         """
@@ -321,13 +329,13 @@ def test_a_daemon_of_a_finished_notebook_is_not_left_behind(
         """,
         pids=str(tmp_path),
     )
-    assert executor.run(execution).status == "ok"
+    assert unwalled.run(execution).status == "ok"
     assert not _is_running(tmp_path / "child")
 
 
 @posix_only
 def test_shared_memory_of_killed_workers_is_given_back(
-    executor: PapermillExecutor, build: Build, tmp_path: Path
+    unwalled: PapermillExecutor, build: Build, tmp_path: Path
 ) -> None:
     execution = build(
         """
@@ -337,7 +345,7 @@ def test_shared_memory_of_killed_workers_is_given_back(
         """,
         pids=str(tmp_path),
     )
-    assert executor.run(execution).status == "ok"
+    assert unwalled.run(execution).status == "ok"
     assert not Path("/dev/shm", (tmp_path / "name").read_text()).exists()
 
 
@@ -390,7 +398,7 @@ def test_a_memory_error_in_a_cell_is_out_of_memory(
 def test_cancel_ends_what_runs_and_what_waits_and_later_runs_work(
     build: Build, tmp_path: Path
 ) -> None:
-    executor = PapermillExecutor(jobs=1)
+    executor = PapermillExecutor(jobs=1, sandbox="off")
     source = "import time; open(started, 'w').close(); time.sleep(600)"
     with ThreadPoolExecutor(3) as pool:
         futures = [
@@ -409,7 +417,7 @@ def test_cancel_ends_what_runs_and_what_waits_and_later_runs_work(
 def test_jobs_run_side_by_side_but_no_more_than_allowed_and_first_come_first(
     build: Build, tmp_path: Path
 ) -> None:
-    executor = PapermillExecutor(jobs=2)
+    executor = PapermillExecutor(jobs=2, sandbox="off")
     source = """
         import time
         began = time.monotonic()
@@ -441,7 +449,7 @@ def test_it_works_where_an_event_loop_is_running(executor: PapermillExecutor, bu
     assert asyncio.run(main()) == "ok"
 
 
-def test_it_works_inside_a_jupyter_kernel(executor: PapermillExecutor, build: Build) -> None:
+def test_it_works_inside_a_jupyter_kernel(unwalled: PapermillExecutor, build: Build) -> None:
     # The cell below runs in a real kernel, with its loop, and starts kernels of its own.
     source = """
         from pathlib import Path
@@ -454,7 +462,7 @@ def test_it_works_inside_a_jupyter_kernel(executor: PapermillExecutor, build: Bu
         print(outcome.status)
         """
     execution = build(source)
-    outcome = executor.run(execution)
+    outcome = unwalled.run(execution)
     assert outcome.failure is None
     assert _printed(execution) == "ok\n"
     assert [o.get("name") for cell in _read(execution).cells for o in cell.outputs] == ["stdout"]
@@ -610,7 +618,7 @@ solution = Solution((Block("load", "open(started, 'w').close(); import time; tim
 execution = Execution(
     solution, {}, {"started": str(folder / "started")}, Limits(600), folder / "out", "x"
 )
-executor = PapermillExecutor()
+executor = PapermillExecutor(sandbox="off")
 """
 
 

@@ -1,0 +1,63 @@
+"""How executions are confined: the walls and limits that an executor gives each of them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlestar_jupyter.execution import landlock, launch
+from mlestar_jupyter.execution.enclosure import Enclosed, Enclosure
+from mlestar_jupyter.execution.environment import away_from_home, kernel_environment
+from mlestar_jupyter.execution.folder import WorkingFolder
+from mlestar_jupyter.execution.memory import PROCESSES, default_memory
+
+_LEAST_FILE = 2**30  # bytes
+
+
+@functools.cache
+def isolation(sandbox: str) -> Enclosed:
+    """What holds here for executions with this setting, found by enclosing a process."""
+    with WorkingFolder() as folder:
+        enclosure = Confinement.for_jobs(1, sandbox).enclosure(folder)
+        command = launch.command(folder.scratch, enclosure, ["-c", ""])
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return launch.enclosed(folder.scratch)
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """``memory`` is what one execution may use, in bytes; ``walls`` whether it is enclosed too."""
+
+    memory: int
+    walls: bool = True
+
+    @classmethod
+    def for_jobs(cls, jobs: int, sandbox: str = "auto", memory: int | None = None) -> Confinement:
+        """That of each of so many jobs; without ``memory`` they share what the machine has."""
+        return cls(memory or default_memory(jobs), sandbox != "off")
+
+    def enclosure(self, folder: WorkingFolder, read: Sequence[Path] = ()) -> Enclosure:
+        """What an execution in this folder may do; ``read`` are more paths that it may read."""
+        free = shutil.disk_usage(folder.scratch).free
+        return Enclosure(
+            read=tuple(str(path.absolute()) for path in read),
+            write=(str(folder.scratch),),
+            walls=self.walls,
+            memory=self.memory,
+            processes=PROCESSES,
+            file_size=max(_LEAST_FILE, free // 2),
+        )
+
+    def environment(self, folder: WorkingFolder, threads: int) -> Mapping[str, str]:
+        """The environment of an execution in this folder, with a home folder that it can use."""
+        environment = kernel_environment(
+            os.environ, threads=threads, work=folder.work, scratch=folder.scratch
+        )
+        if self.walls and landlock.version():
+            return away_from_home(environment, folder.home)
+        return environment
