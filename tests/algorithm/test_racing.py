@@ -24,14 +24,16 @@ from mlestar_jupyter.algorithm.racing import (
     fold_gain,
 )
 from mlestar_jupyter.candidate import Candidate, Failure, Proposal
+from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import MlestarError
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.inference import from_folder
-from mlestar_jupyter.interfaces import Brief
+from mlestar_jupyter.interfaces import Brief, ModelCard
 from mlestar_jupyter.metrics import METRICS
 from mlestar_jupyter.reading import standings, why
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.task import Overrides, Task
@@ -264,6 +266,35 @@ def test_one_that_was_ended_is_finished_when_the_user_asks_for_it(opened) -> Non
     assert (whole.id, whole.status, len(whole.score.folds)) == (worse.id, "ok", 5)
     assert context.run.state.candidates[worse.id] == whole
     assert context.run.best == first
+
+
+@pytest.mark.slow
+def test_real_kernels_are_ended_with_the_race(tmp_path) -> None:
+    task = from_folder(write_demo_task(tmp_path / "task"))
+    settings = SETTINGS.replace(jobs=2)
+    run = Run.create(tmp_path / "run", task, settings)
+    budget = Budget(settings.seconds, lambda: run.elapsed)
+    agents = SmallCast()
+    context = Context(run, agents, make_executor(settings), budget)
+    try:
+        start = agents.initialize(context.brief(), ModelCard("ridge", ""))
+        first = context.judge(Proposal("initialize", start))
+        source = start.source("predict").replace("(X_test)", "(X_test) + 1000")
+        far = start.replace("predict", source)
+        worse = context.judge(Proposal("refine", far, "far off", (first.id,), "predict"))
+    finally:
+        context.close()
+        context.executor.close()
+        run.close()
+    assert worse.status == "stopped_early"
+    ended = {
+        e.data["purpose"]: e.data["status"]
+        for e in run.events
+        if e.kind == "candidate_executed" and e.data["id"] == worse.id
+    }
+    assert ended["fold-1"] == "ok"
+    assert "cancelled" in ended.values()
+    assert "fold-5" not in ended
 
 
 # What is told of it
