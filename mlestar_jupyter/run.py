@@ -92,9 +92,10 @@ class Run:
 
     @property
     def isolation(self) -> tuple[bool, str]:
-        """Whether files and network were closed to candidates when the run began; and in words."""
-        started = next((e.data for e in self.events if e.kind == "run_started"), {})
-        return started.get("isolated", False), started.get("isolation", NOT_ISOLATED)
+        """Whether files and network were closed to all candidates; and in words, the worst case."""
+        told = [e.data for e in self.events if "isolated" in e.data]
+        worst = min(told, key=lambda data: bool(data["isolated"]), default={})
+        return bool(worst.get("isolated")), str(worst.get("isolation", NOT_ISOLATED))
 
     @property
     def best(self) -> Candidate | None:

@@ -88,9 +88,7 @@ class Session:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
         with ExitStack() as undo:
-            # Tried, not assumed; another executor or a cluster may do as it likes.
-            is_ours = executor is None and settings.dask is None
-            walls = isolation(settings.sandbox) if is_ours else Enclosed()
+            walls = _walls(settings, executor)
             if executor is None:
                 executor = make_executor(settings)
                 undo.callback(executor.close)
@@ -138,6 +136,10 @@ class Session:
             if new:
                 run.change_settings(**new)
             run.listeners.extend(listeners)
+            walls = _walls(run.settings, executor)
+            if run.isolation[0] and not walls.is_isolated:  # on another machine, say
+                text = f"candidates are not isolated any more ({walls.words})"
+                run.emit("note", text=text, isolated=False, isolation=walls.words)
             return cls(run, agents=agents, executor=executor)
         except BaseException:
             run.close()
@@ -401,6 +403,12 @@ def make_executor(settings: Settings) -> Executor:
 
     # One more than jobs: the finished notebook beside the last fit.
     return PapermillExecutor.from_settings(settings, settings.jobs + 1)
+
+
+def _walls(settings: Settings, executor: Executor | None) -> Enclosed:
+    """What encloses candidates. Tried, not assumed; other executors may do as they like."""
+    is_ours = executor is None and settings.dask is None
+    return isolation(settings.sandbox) if is_ours else Enclosed()
 
 
 def open_run(

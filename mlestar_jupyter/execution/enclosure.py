@@ -17,6 +17,11 @@ from typing import Any
 
 from mlestar_jupyter.execution import installation, landlock, seccomp
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 NOT_ISOLATED = "not isolated: candidates run with your rights"
 
 _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 24, 36, 47
@@ -158,9 +163,7 @@ def _paths(enclosure: Enclosure) -> dict[str, int]:
 
 def _limit(enclosure: Enclosure) -> None:
     """Set the system's own limits, where it has them."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if resource is None:
         return
     limits = {resource.RLIMIT_CORE: 0}
     if enclosure.file_size is not None:

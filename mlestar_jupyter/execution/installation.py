@@ -5,6 +5,7 @@ Standard library alone, as ``landlock``. Paths that are not there do no harm.
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import sys
@@ -41,8 +42,13 @@ _PACKAGES = ("site-packages", "dist-packages")
 _MODULES = (".py", ".pyc", ".so", ".dist-info", ".egg-info", ".zip", ".egg", ".pth")
 
 
-def rules() -> Iterator[tuple[str, int]]:
-    """What may be done with which of these paths."""
+@functools.cache
+def rules() -> tuple[tuple[str, int], ...]:
+    """What may be done with which of these paths. A server that forks asks once, beforehand."""
+    return (*_system(), *_python())
+
+
+def _system() -> Iterator[tuple[str, int]]:
     for path in _SYSTEM:
         yield path, landlock.READ
     for name in _ETC:
@@ -53,7 +59,6 @@ def rules() -> Iterator[tuple[str, int]]:
             yield path, landlock.DEVICE
     # Semaphores and shared memory of multiprocessing lie here, those of others too.
     yield "/dev/shm", landlock.SHARE
-    yield from _python()
 
 
 def _python() -> Iterator[tuple[str, int]]:

@@ -253,7 +253,8 @@ def test_a_folder_has_all_that_is_needed_and_says_what_it_is(run: Run, folder: P
         f"**rmse {best.score}**", "2 folds of about 60 rows", f"Candidate {best.id} of run run",
         "To predict progress (regression)", "It refits on train each time, because the solution "
         "keeps no fitted model", "**Reproduced**: a fresh kernel gave the same score and the same "
-        "predictions; predict.py gave the same predictions", "Not isolated",
+        "predictions; predict.py gave the same predictions",
+        "Isolated: candidates" if run.isolation[0] else "solated",
     ):  # fmt: skip
         assert words in card
 

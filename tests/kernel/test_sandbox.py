@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import socket
@@ -19,13 +20,20 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from mlestar_jupyter import doctor, session
 from mlestar_jupyter.candidate import Outcome
+from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.execution import landlock, seccomp
 from mlestar_jupyter.execution.confinement import Confinement
+from mlestar_jupyter.execution.enclosure import Enclosed
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.papermill import PapermillExecutor
 from mlestar_jupyter.execution.script import Ran, run_python
+from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.interfaces import Execution, Limits
+from mlestar_jupyter.report import understood
+from mlestar_jupyter.session import Session
+from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Block, Solution
 
 pytestmark = pytest.mark.skipif(
@@ -394,7 +402,13 @@ _LIBRARIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("library", _LIBRARIES)
+_LONG = ("tables", "plots", "the other boosters", "skrub")
+
+
+@pytest.mark.parametrize(
+    "library",
+    [pytest.param(n, marks=pytest.mark.slow) if n in _LONG else n for n in _LIBRARIES],
+)
 def test_libraries_work_inside(run: Run, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")  # ipykernel would watch no file descriptors
     outcome, printed = run(_LIBRARIES[library])
@@ -404,3 +418,34 @@ def test_libraries_work_inside(run: Run, library: str, monkeypatch: pytest.Monke
     assert "Warning" not in printed
     if library == "multiprocessing":
         assert printed.count("child") >= 4
+
+
+# ----------------------------------------------------------------------------------- what is told
+
+
+def test_a_run_says_what_held_and_a_resumed_one_what_does_not_hold_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = from_folder(write_demo_task(tmp_path / "task"))
+    with Session.start(task, Settings(folds=2), tmp_path / "run") as begun:
+        assert begun.run.isolation[0]
+        assert ("isolation", begun.run.isolation[1]) in understood(begun.run)
+        assert begun.run.isolation[1].startswith("closed: files, network, other processes")
+    with Session.resume(tmp_path / "run") as same:
+        assert same.run.isolation[0]
+        assert [e for e in same.run.events if e.kind == "note" and "isolated" in e.data] == []
+    monkeypatch.setattr(session, "isolation", lambda _: Enclosed(problems=("no Landlock",)))
+    with Session.resume(tmp_path / "run") as other:
+        words = "not isolated: candidates run with your rights; no Landlock"
+        assert other.run.isolation == (False, words)
+    monkeypatch.undo()
+    with Session.start(task, Settings(folds=2, sandbox="off"), tmp_path / "off") as off:
+        assert off.run.isolation == (False, words.replace("no Landlock", "switched off"))
+
+
+def test_doctor_lets_a_candidate_try_to_break_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor._isolation().found.startswith("a candidate tried to break out, in vain (closed:")
+    monkeypatch.setattr(doctor, "Settings", functools.partial(Settings, sandbox="off"))
+    assert doctor._isolation().found.startswith(
+        "a candidate could read your files, write your files, use the network, signal your"
+    )
