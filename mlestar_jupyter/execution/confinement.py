@@ -17,6 +17,8 @@ from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.memory import PROCESSES, default_memory
 
 _LEAST_FILE = 2**30  # bytes
+# The system counts threads: the watcher's limit is the strict one, this is a net below it.
+_THREADS = 8
 
 
 @functools.cache
@@ -49,7 +51,7 @@ class Confinement:
             write=(str(folder.scratch),),
             walls=self.walls,
             memory=self.memory,
-            processes=PROCESSES,
+            processes=_THREADS * PROCESSES,
             file_size=max(_LEAST_FILE, free // 2),
         )
 

@@ -38,8 +38,8 @@ class Enclosure:
 
     ``read`` and ``write`` are folders or files, beside the Python installation and the system's
     libraries, which are always readable. Without ``walls`` only the limits hold. ``memory`` is in
-    bytes for each process, ``processes`` how many more of them this user may have than the machine
-    has threads now, ``file_size`` in bytes; None is no limit.
+    bytes for each process, ``processes`` how many processes and threads this user may have beyond
+    those that the machine has now, ``file_size`` in bytes; None is no limit.
     """
 
     read: tuple[str, ...] = ()
