@@ -51,7 +51,7 @@ class Outcome:
 
     ``seconds`` is wall clock, kernel start included; ``cell_seconds`` is that of the cells alone.
     ``printed`` is the score of a self-scored notebook, ``reused`` how many of the first cells were
-    not executed but taken from an earlier execution.
+    not executed but taken from an earlier state, and ``saved`` the seconds that these once took.
     """
 
     status: Status
@@ -60,6 +60,7 @@ class Outcome:
     failure: Failure | None = None
     printed: float | None = None
     reused: int = 0
+    saved: float = 0.0
 
     @property
     def words(self) -> str:

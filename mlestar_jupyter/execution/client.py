@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mlestar_jupyter.execution.engine import CellError, Progress
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.kernels import Kernel
 from mlestar_jupyter.execution.outputs import OutputLimit
+from mlestar_jupyter.execution.prefix import ReusedCell
 
 # nbclient logs through the root otherwise, that is into the user's cell.
 _log = logging.getLogger("mlestar_jupyter.execution.nbclient")
@@ -41,6 +43,7 @@ class ClientEngine(Engine):  # type: ignore[misc]
         *,
         kernel: Kernel | None = None,
         progress: Progress | None = None,
+        reused: Sequence[ReusedCell] = (),
         log_output: bool = False,
         stdout_file: Any = None,
         stderr_file: Any = None,
@@ -58,6 +61,7 @@ class ClientEngine(Engine):  # type: ignore[misc]
                 nb_man,
                 kernel,
                 progress,
+                reused,
                 kernel_name=kernel_name,
                 log_output=log_output,
                 stdout_file=stdout_file,
@@ -70,7 +74,14 @@ class ClientEngine(Engine):  # type: ignore[misc]
 class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
     """papermill's client, driven by one loop from the start of the kernel to its end."""
 
-    def __init__(self, nb_man: Any, kernel: Kernel, progress: Progress, **options: Any) -> None:
+    def __init__(
+        self,
+        nb_man: Any,
+        kernel: Kernel,
+        progress: Progress,
+        reused: Sequence[ReusedCell] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(
             nb_man,
             log=_log,
@@ -83,6 +94,7 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
         )
         self._kernel = kernel
         self._progress = progress
+        self._reused = deque(reused)
         self._limit = OutputLimit()
 
     async def run(self) -> None:
@@ -114,7 +126,12 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
             began = time.monotonic()
             self.nb_man.cell_start(cell, index)
             try:
+                if self._reused and cell.cell_type == "code":
+                    self._reuse(cell, index, self._reused.popleft())
+                    continue
                 await self.async_execute_cell(cell, index)
+                if cell.cell_type == "code":
+                    self._progress.seconds.append(time.monotonic() - began)
             except CellExecutionError as error:
                 self._progress.error = _cell_error(cell, error)
                 self.nb_man.cell_exception(cell, index)
@@ -129,6 +146,18 @@ class NotebookClient(PapermillNotebookClient):  # type: ignore[misc]
                 self._progress.cell_seconds += time.monotonic() - began
                 self.nb_man.cell_complete(cell, index)
         self.set_widgets_metadata()
+
+    def _reuse(self, cell: Any, index: int, reused: ReusedCell) -> None:
+        """Put in what the cell said when it was executed, and say that it was not now."""
+        cell.outputs = []
+        self.clear_before_next_output = False
+        cell.execution_count = reused.count
+        for said in reused.said:
+            header = {"msg_type": said["type"]}
+            message = {"header": header, "msg_type": said["type"], "content": said["content"]}
+            self.process_message(message | {"parent_header": {}}, cell, index)
+        mark = cell.metadata.setdefault("mlestar", {})
+        mark["reused"] = {"seconds": round(reused.seconds, 3)}
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Take a message of the kernel into the cell, unless the cell has said too much."""

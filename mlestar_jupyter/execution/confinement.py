@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlestar_jupyter.execution import landlock, launch
 from mlestar_jupyter.execution.enclosure import Enclosed, Enclosure
-from mlestar_jupyter.execution.environment import away_from_home, kernel_environment
+from mlestar_jupyter.execution.environment import PER_EXECUTION, away_from_home, kernel_environment
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.memory import PROCESSES, default_memory
 
@@ -54,6 +54,14 @@ class Confinement:
             processes=_THREADS * PROCESSES,
             file_size=max(_LEAST_FILE, free // 2),
         )
+
+    def common(self, threads: int) -> dict[str, str]:
+        """The environment that executions have in common: what is no matter of their folders."""
+        nowhere = Path()
+        environment = kernel_environment(os.environ, threads=threads, work=nowhere, scratch=nowhere)
+        if self.walls and landlock.version():
+            environment = away_from_home(environment, Path.home())
+        return {name: value for name, value in environment.items() if name not in PER_EXECUTION}
 
     def environment(self, folder: WorkingFolder, threads: int) -> Mapping[str, str]:
         """The environment of an execution in this folder, with a home folder that it can use."""

@@ -6,6 +6,7 @@ import: nothing but the standard library may be imported here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mlestar_jupyter.execution.enclosure import Enclosed
 
 if TYPE_CHECKING:
     from mlestar_jupyter.execution.kernels import Kernel
+    from mlestar_jupyter.execution.prefix import ReusedCell
 
 NAME = "mlestar"
 
@@ -31,13 +33,15 @@ class Progress:
     """How far a notebook has come; the engine writes it, and it can be read when all went wrong.
 
     ``block`` is the one that is under way or was the last: "" for the parameters, None before
-    the first cell. ``error`` is what ended the notebook there, ``exit_code`` how the kernel ended
-    if it did so by itself, with its ``log``; ``enclosed`` what it could not do.
+    the first cell. ``seconds`` is what each code cell took that was executed without error.
+    ``error`` is what ended the notebook there, ``exit_code`` how the kernel ended if it did so by
+    itself, with its ``log``; ``enclosed`` what it could not do.
     """
 
     notebook: Any = None
     block: str | None = None
     cell_seconds: float = 0.0
+    seconds: list[float] = field(default_factory=list)
     error: CellError | None = None
     exit_code: int | None = None
     log: str = ""
@@ -58,13 +62,22 @@ class MlestarEngine:
         *,
         kernel: Kernel | None = None,
         progress: Progress | None = None,
+        reused: Sequence[ReusedCell] = (),
         **options: Any,
     ) -> Any:
-        """Execute ``nb`` in ``kernel``, or in a new one in the current folder."""
+        """Execute ``nb`` in ``kernel``, or in a new one in the current folder.
+
+        The kernel has executed the first code cells already if some are ``reused``.
+        """
         from mlestar_jupyter.execution.client import ClientEngine
 
         return ClientEngine.execute_notebook(
-            nb, kernel_name, kernel=kernel, progress=progress or Progress(), **options
+            nb,
+            kernel_name,
+            kernel=kernel,
+            progress=progress or Progress(),
+            reused=reused,
+            **options,
         )
 
     @classmethod

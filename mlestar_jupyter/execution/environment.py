@@ -23,7 +23,8 @@ _SECRET_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD")
 # JPY_SESSION_NAME leads to the user's notebook; JUPYTERHUB_* and VSCODE_* to their servers.
 _FOREIGN_PREFIXES = ("JPY_", "JUPYTERHUB_", "VSCODE_")
 # Code of the user's that every interactive Python runs first: a candidate must not depend on it.
-_FOREIGN_NAMES = frozenset({"PYTHONSTARTUP", "PYTHONINSPECT"})
+# What changes all the time would have a server of warm kernels made each time.
+_FOREIGN_NAMES = frozenset({"PYTHONSTARTUP", "PYTHONINSPECT", "PYTEST_CURRENT_TEST"})
 
 _SECRET_VALUE = re.compile(
     r"""
@@ -46,6 +47,12 @@ _THREADS = (
     "RAYON_NUM_THREADS",
     "POLARS_MAX_THREADS",
     "LOKY_MAX_CPU_COUNT",  # LightGBM's scikit-learn API looks at this one alone
+)
+
+
+#: What differs between the executions of one run.
+PER_EXECUTION = frozenset(
+    {"IPYTHONDIR", "TMPDIR", "TEMP", "TMP", "JOBLIB_TEMP_FOLDER", "PWD", "MLESTAR_EXECUTION"}
 )
 
 

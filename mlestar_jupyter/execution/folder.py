@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import stat
@@ -40,13 +41,22 @@ class WorkingFolder:
 
     As a context it is removed at the end, whatever happens. Those of a process that was killed
     are removed by the next one: a lock, which the system drops by itself, tells who is alive.
+
+    With ``within`` it lies in the other one, and is gone when that is.
     """
 
-    def __init__(self) -> None:
-        _remove_abandoned(Path(tempfile.gettempdir()))
-        parent = Path(tempfile.gettempdir())
+    def __init__(self, within: WorkingFolder | None = None) -> None:
+        self.scratch: Path
+        self._inner = itertools.count(1)
+        parent = Path(tempfile.gettempdir()) if within is None else within.scratch
+        if within is None:
+            _remove_abandoned(parent)
         try:
-            self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            if within is None:
+                self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            else:  # a short name: paths of unix sockets end up under it
+                self.scratch = parent / str(next(within._inner))
+                self.scratch.mkdir(0o700)
         except OSError as error:
             raise execution_error("make a working folder in", parent, error) from error
         try:
@@ -73,9 +83,12 @@ class WorkingFolder:
         self.remove()
 
     def stage(self, inputs: Mapping[str, Path], is_over: Callable[[], object]) -> None:
-        """Copy the inputs to their names in ``work``; stop half-way when ``is_over``."""
+        """Copy the inputs to their names in ``work``; stop half-way when ``is_over``.
+
+        A file or folder that is named "" is what ``work`` shall be a copy of.
+        """
         for name, source in inputs.items():
-            if PurePath(name).is_absolute() or ".." in PurePath(name).parts or not name:
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
                 raise ExecutionError(f"input name {name!r} leaves the working folder; rename it")
             if not source.exists():
                 raise ExecutionError(f"input {name} is not there: {source}; put it back")

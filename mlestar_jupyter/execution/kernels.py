@@ -18,12 +18,12 @@ import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import write_connection_file
-from jupyter_client.launcher import launch_kernel
 
 from mlestar_jupyter.errors import ExecutionError
 from mlestar_jupyter.execution import launch
 from mlestar_jupyter.execution.enclosure import Enclosed, Enclosure
 from mlestar_jupyter.execution.limits import MARK, ProcessTree
+from mlestar_jupyter.execution.process import Order, Process, Start, start_process
 
 _ARGUMENTS = (
     # No history file: it costs time, and parallel kernels would wait for its lock.
@@ -51,10 +51,12 @@ class Kernel:
         environment: Mapping[str, str],
         tree: ProcessTree | None = None,
         enclosure: Enclosure | None = None,
+        start: Start | None = None,
     ) -> None:
         self.tree = tree or ProcessTree()
         self.enclosed = Enclosed()
         self._enclosure = enclosure
+        self._start = start or start_process
         self.language: dict[str, Any] = {}
         self._scratch = scratch
         self._work = work
@@ -62,7 +64,7 @@ class Kernel:
         self._file = scratch / "kernel.json"
         self._log = scratch / "kernel.log"
         self._sockets: list[Path] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._client: AsyncKernelClient | None = None
         self._is_closed = False
 
@@ -71,21 +73,14 @@ class Kernel:
         # Where it crashed goes to the log as well: ipykernel takes stderr into the cell by a pipe,
         # which nobody reads any more when the process has crashed.
         lines = [f"__import__('faulthandler').enable(open({str(self._log)!r}, 'a'), False)"]
-        arguments = ["-m", launch.KERNEL, "-f", str(self._file), *_ARGUMENTS]
-        arguments.append(f"--IPKernelApp.exec_lines={lines!r}")
+        arguments = ["-f", str(self._file), *_ARGUMENTS, f"--IPKernelApp.exec_lines={lines!r}"]
+        environment = {**self._environment, MARK: self.tree.mark}
+        order = Order(arguments, self._work, self._scratch, environment, self._enclosure)
         try:
             self._write_connection()
-            command = launch.command(self._scratch, self._enclosure, arguments)
             with self._log.open("wb") as log:
                 # What the process writes before it has a client goes to the log, never to us.
-                self._process = launch_kernel(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log.fileno(),
-                    stderr=log.fileno(),
-                    cwd=str(self._work),
-                    env={**self._environment, MARK: self.tree.mark},
-                )
+                self._process = self._start(order, log)
         except OSError as error:
             raise ExecutionError(
                 f"cannot start a kernel with {sys.executable}: {error.strerror or error}; "

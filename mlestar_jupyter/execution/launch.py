@@ -35,6 +35,11 @@ def command(folder: Path, enclosure: Enclosure | None, arguments: list[str]) -> 
     return [sys.executable, __file__, str(folder), *arguments]
 
 
+def tell(folder: Path, enclosed: Enclosed) -> None:
+    """Write down in ``folder`` what holds, for ``enclosed``."""
+    (folder / _TOLD).write_text(json.dumps(enclosed.to_json()))
+
+
 def enclosed(folder: Path) -> Enclosed:
     """What holds of an enclosure that was asked for by ``command``, once it was started."""
     from mlestar_jupyter.execution.enclosure import Enclosed
@@ -58,7 +63,7 @@ def main(folder: Path, arguments: list[str]) -> None:
         del sys.modules[name]  # a kernel starts without us
     enclosure = Enclosure.from_json(json.loads((folder / _ASKED).read_text()))
     enclosed = enclose(enclosure)
-    (folder / _TOLD).write_text(json.dumps(enclosed.to_json()))
+    tell(folder, enclosed)
     if arguments[:2] != ["-m", KERNEL]:
         os.execv(sys.executable, [sys.executable, *arguments])
     if enclosure.walls and not enclosure.network:

@@ -31,21 +31,25 @@ class ProcessTree:
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
         self._known: set[psutil.Process] = set()
-        self._root: psutil.Process | None = None
         self._is_felled = False
 
     def plant(self, pid: int) -> None:
-        """Say which process is the kernel, as soon as it was started."""
-        self._root = _process(pid)
+        """Say which process is a kernel, as soon as it was started."""
+        process = _process(pid)
+        if process is not None:
+            self._known.add(process)
         if self._is_felled:  # while it was being started, so that it could not be seen yet
             self.kill()
+
+    def spare(self, pid: int) -> None:
+        """This process, planted before, and what it starts are of the tree no more."""
+        self._known = {process for process in self._known if process.pid != pid}
 
     def members(self) -> set[psutil.Process]:
         """The processes of the tree that are alive."""
         pids = psutil.pids()
         found = {pid for pid in pids if self._is_marked(pid)}
-        known = self._known | ({self._root} if self._root is not None else set())
-        found |= {process.pid for process in known if _is_alive(process)}
+        found |= {process.pid for process in self._known if _is_alive(process)}
         children: dict[int, list[int]] = {}
         for pid in pids:
             children.setdefault(_parent(pid), []).append(pid)
@@ -58,9 +62,13 @@ class ProcessTree:
         self._known = {process for process in processes if _is_alive(process)}
         return set(self._known)
 
+    def fell(self) -> None:
+        """End them all, and whatever is planted later."""
+        self._is_felled = True
+        self.kill()
+
     def kill(self) -> None:
         """End them all. They are stopped first, so that none can start another meanwhile."""
-        self._is_felled = True
         stopped: set[psutil.Process] = set()
         while fresh := self.members() - stopped:
             _signal(fresh, psutil.Process.suspend)

@@ -25,6 +25,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mlestar_jupyter.errors import ExecutionError
+from mlestar_jupyter.execution import warm
 from mlestar_jupyter.execution.environment import without_secrets
 from mlestar_jupyter.execution.outputs import printed_score
 from mlestar_jupyter.execution.papermill import PapermillExecutor
@@ -47,14 +48,30 @@ def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setattr(tempfile, "tempdir", str(temporary))
         patch.setenv("TMPDIR", str(temporary))
         patch.setenv("MLESTAR_TEST", mark)
+        warm.shared.close()  # what other tests have left must not be used here
         yield temporary
+        warm.shared.close()
     assert list(temporary.iterdir()) == []
     assert [process for process in _others() if _carries(process, mark)] == []
     temporary.rmdir()
 
 
+def _left(temporary: Path) -> list[Path]:
+    """What executions have left; the servers of warm kernels stay."""
+    return [path for path in temporary.iterdir() if not path.name.startswith("mlestar-server-")]
+
+
 def _others() -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if process.pid != os.getpid()]
+    """All processes but ours and our servers of warm kernels, which stay."""
+    ours = {os.getpid(), *(p.pid for p in psutil.Process().children() if _is_server(p))}
+    return [process for process in psutil.process_iter() if process.pid not in ours]
+
+
+def _is_server(process: psutil.Process) -> bool:
+    try:
+        return "fork_server" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _carries(process: psutil.Process, mark: str) -> bool:
@@ -579,7 +596,7 @@ def test_the_working_folder_is_gone_even_when_the_notebook_locks_it(
     )
     assert executor.run(execution).status == "ok"
     assert _printed(execution).startswith(str(nothing_is_left_behind.resolve() / "mlestar-"))
-    assert list(nothing_is_left_behind.iterdir()) == []
+    assert _left(nothing_is_left_behind) == []
 
 
 # ------------------------------------------------------------- what cannot be executed, and exits
@@ -643,7 +660,7 @@ def test_nothing_survives_an_interrupt_or_the_end_of_our_process(
         process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert ("KeyboardInterrupt" in errors) == (ending == "Ctrl-C")
-    assert list(nothing_is_left_behind.iterdir()) == []
+    assert _left(nothing_is_left_behind) == []
     mark = os.environ["MLESTAR_TEST"]
     assert [process for process in _others() if _carries(process, mark)] == []
 
@@ -657,7 +674,7 @@ def test_what_a_killed_process_left_is_taken_away_by_the_next_one(
     _wait_for((tmp_path / "started").exists)
     process.kill()
     process.wait()
-    (abandoned,) = nothing_is_left_behind.iterdir()
+    (abandoned,) = _left(nothing_is_left_behind)
     _wait_for(lambda: not any(_carries(p, os.environ["MLESTAR_TEST"]) for p in _others()))
     executor.run(build("print('too young to be sure')"))
     assert abandoned.exists()

@@ -1,0 +1,295 @@
+"""How an execution begins: from a snapshot of its first cells, in a warm kernel, or from nothing.
+
+Each is as good as the next and faster than it; what does not work here is left out, and said once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import psutil
+
+from mlestar_jupyter.execution.enclosure import Enclosure
+from mlestar_jupyter.execution.folder import WorkingFolder
+from mlestar_jupyter.execution.limits import ProcessTree
+from mlestar_jupyter.execution.prefix import (
+    Digests,
+    Holder,
+    ReusedCell,
+    Snapshot,
+    Snapshots,
+    chain,
+    draws_from_the_system,
+    salt,
+    seeds,
+)
+from mlestar_jupyter.execution.process import Order, Process, Start, start_process
+from mlestar_jupyter.execution.warm import (
+    ForkServer,
+    ServedProcess,
+    Spares,
+    WarmError,
+    shared,
+)
+
+#: Snapshots that are kept at the most, and their share of the machine's memory.
+MOST_SNAPSHOTS, MEMORY_SHARE = 32, 0.2
+_REPORT = "cells.json"
+
+
+Way = Literal["reuse", "warm", "plain"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be executed: the cells as they will be, the data, and how they are watched."""
+
+    cells: Sequence[str]
+    inputs: Mapping[str, Path]
+    common: Mapping[str, str]  # what is the same in the environments of all folders
+    environment: Callable[[WorkingFolder], Mapping[str, str]]
+    enclosure: Callable[[WorkingFolder], Enclosure | None]
+    tree: ProcessTree
+    is_over: Callable[[], object]
+    begun: Callable[[int], None]  # a cell was begun, by its number
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A working folder with the data in it, and how to start a kernel in it.
+
+    ``reused`` are the first cells, which need not be executed; ``saved`` what they took in seconds
+    when they were, 0 when that was just now. ``names`` are those of the states after each cell.
+    """
+
+    folder: WorkingFolder
+    start: Start
+    reused: tuple[ReusedCell, ...] = ()
+    saved: float = 0.0
+    names: tuple[str, ...] = ()
+    server: ForkServer | Spares | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the kernel died because what it was started by is gone."""
+        return self.server is not None and not self.server.is_alive
+
+
+class Starter:
+    """The ways to begin that are open. ``begin`` may be called from many threads.
+
+    ``tell`` is called with what a user should know: that a way is closed, and why.
+    """
+
+    def __init__(self, *, warm: bool, reuse: bool, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._kernels = shared.borrow() if warm else None
+        self._reuses = warm and reuse and sys.platform == "linux"
+        memory = int(MEMORY_SHARE * psutil.virtual_memory().total)
+        self._snapshots = Snapshots(MOST_SNAPSHOTS, memory)
+        self._digests = Digests()
+        self._numbers = count(1)
+        self._lock = threading.Lock()
+
+    def prepare(self, common: Mapping[str, str]) -> None:
+        """Wait until warm kernels with this environment can be had, or are known not to be."""
+        self._server(common)
+
+    @contextmanager
+    def begin(self, wanted: Wanted, way: Way) -> Iterator[Beginning]:
+        """A start in this way or, where it is closed, in the next; its folder goes at the end."""
+        server = self._server(wanted.common) if way != "plain" else None
+        if way == "reuse" and self._reuses and isinstance(server, ForkServer):
+            with self._from_snapshot(wanted, server) as found:
+                if found is not None:
+                    yield found
+                    return
+        with WorkingFolder() as folder:
+            folder.stage(wanted.inputs, wanted.is_over)
+            start = start_process if server is None else partial(_start, server, None)
+            names = self._names(wanted) if way == "reuse" and self._reuses else ()
+            yield Beginning(folder, start, names=names, server=server)
+
+    def learn(self, beginning: Beginning, seconds: Sequence[float]) -> None:
+        """Cells of this beginning were executed without error; what each of them took."""
+        if beginning.names:
+            spent = [cell.seconds for cell in beginning.reused] + list(seconds)
+            self._snapshots.learn(beginning.names, spent)
+
+    @property
+    def servers(self) -> list[ForkServer | Spares]:
+        """The servers of warm kernels that there are now."""
+        return [] if self._kernels is None else self._kernels.servers
+
+    def stop_reusing(self, reason: str) -> None:
+        """Execute every cell from now on, and say why."""
+        with self._lock:
+            was, self._reuses = self._reuses, False
+        if was:
+            self._tell(f"unchanged cells are executed again from now on: {reason}")
+
+    def stop_warming(self, reason: str) -> None:
+        """Start every kernel from nothing from now on, and say why."""
+        with self._lock:
+            was, self._kernels = self._kernels, None
+        if was is not None:
+            was.give_back()
+            self._tell(f"kernels are started from nothing from now on: {reason}")
+
+    def close(self) -> None:
+        """End what is kept."""
+        self._snapshots.close()
+        with self._lock:
+            was, self._kernels = self._kernels, None
+        if was is not None:
+            was.give_back()
+
+    def _server(self, common: Mapping[str, str]) -> ForkServer | Spares | None:
+        kernels = self._kernels
+        if kernels is None:
+            return None
+        try:
+            return kernels.server(common)
+        except (WarmError, OSError) as error:
+            self.stop_warming(str(error))
+            return None
+
+    def _names(self, wanted: Wanted) -> tuple[str, ...]:
+        """The names of the states, up to the first cell whose state is not given by its source."""
+        inputs = [(name, self._digests.of(path)) for name, path in wanted.inputs.items()]
+        names = chain(wanted.cells, salt(wanted.common, inputs))
+        certain = 0
+        while certain < len(wanted.cells) and not draws_from_the_system([wanted.cells[certain]]):
+            certain += 1
+        # The last name is never begun with: something is left to execute.
+        return tuple(names[: certain + 1])
+
+    @contextmanager
+    def _from_snapshot(self, wanted: Wanted, server: ForkServer) -> Iterator[Beginning | None]:
+        names = self._names(wanted)
+        taken = self._snapshots.take(names, lambda base, n: self._park(wanted, server, base, n))
+        if taken is None or wanted.is_over():
+            if taken is not None:
+                self._snapshots.give_back(taken[0])
+            yield None
+            return
+        snapshot, is_new = taken
+        holder = snapshot.holder
+        assert isinstance(holder, _Parked)
+        try:
+            with WorkingFolder(holder.folder) as folder:
+                folder.stage({"": holder.folder.work}, wanted.is_over)
+                start = partial(_start, server, holder.number)
+                saved = 0.0 if is_new else snapshot.seconds
+                yield Beginning(folder, start, snapshot.cells, saved, names, server)
+        finally:
+            self._snapshots.give_back(snapshot)
+
+    def _park(
+        self, wanted: Wanted, server: ForkServer, base: Snapshot | None, cells: int
+    ) -> tuple[Holder, tuple[ReusedCell, ...]] | None:
+        """Execute first cells in a process that then waits; None when its forks would differ."""
+        before = base.holder if base is not None else None
+        assert before is None or isinstance(before, _Parked)
+        begin = len(base.cells) if base is not None else 0
+        sources = list(wanted.cells[begin:cells])
+        folder = WorkingFolder(before.folder if before is not None else None)
+        holder, process, number = None, None, next(self._numbers)
+        try:
+            inputs = wanted.inputs if before is None else {"": before.folder.work}
+            folder.stage(inputs, wanted.is_over)
+            order = {
+                "do": "park",
+                "from": None if before is None else before.number,
+                "number": number,
+                "cells": sources,
+                "seeds": seeds(sources),
+                "environment": dict(wanted.environment(folder)),
+                "enclosure": _plain(wanted.enclosure(folder)),
+                "scratch": str(folder.scratch),
+                "work": str(folder.work),
+                "report": str(folder.scratch / _REPORT),
+            }
+            with (folder.scratch / "kernel.log").open("wb") as log:
+                process = server.start(order, log)
+            wanted.tree.plant(process.pid)
+            parked = _Parked(number, process, folder)
+            if parked.wait(lambda cell: wanted.begun(begin + cell)) is None:
+                said = json.loads((folder.scratch / _REPORT).read_text(encoding="utf-8"))
+                wanted.tree.spare(process.pid)
+                holder = parked
+                return holder, tuple(ReusedCell(**cell) for cell in said)
+        except (WarmError, OSError):
+            pass
+        finally:
+            if holder is None:
+                if process is not None:
+                    process.line.close()
+                folder.remove()
+        return None
+
+
+class _Parked:
+    """A parked process and its folder, in which those of its forks lie."""
+
+    def __init__(self, number: int, process: ServedProcess, folder: WorkingFolder) -> None:
+        self.number = number
+        self.folder = folder
+        self._process = process
+
+    def wait(self, begun: Callable[[int], None]) -> str | None:
+        """Wait until it is parked; what hinders it, if something does."""
+        while True:
+            message = self._process.line.receive()
+            if message is None or "exit" in message:
+                return "it ended"
+            if "began" in message:
+                begun(message["began"])
+            if "parked" in message:
+                return str(message["parked"]) or None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be begun with."""
+        return self._process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Bytes that only it holds."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_full_info().uss)
+        except psutil.Error:
+            return 0
+
+    def close(self) -> None:
+        """End it, and take its folder away."""
+        self._process.line.close()
+        self.folder.remove()
+
+
+def _start(
+    server: ForkServer | Spares, number: int | None, order: Order, log: IO[bytes]
+) -> Process:
+    message: dict[str, Any] = {
+        "do": "kernel",
+        "from": number,
+        "arguments": order.arguments,
+        "environment": dict(order.environment),
+        "enclosure": _plain(order.enclosure),
+        "work": str(order.work),
+        "scratch": str(order.scratch),
+    }
+    return server.start(message, log)
+
+
+def _plain(enclosure: Enclosure | None) -> dict[str, Any] | None:
+    return None if enclosure is None else enclosure.to_json()
