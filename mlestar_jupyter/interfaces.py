@@ -6,7 +6,7 @@ Implementations do not import each other; the surfaces put them together.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -268,8 +268,11 @@ class Executor(Protocol):
     """Executes notebooks, each in a kernel of its own. Called from many threads.
 
     One that executes them on other machines says in ``threads`` how many each may use there, and in
-    ``room`` how many notebooks it executes at once.
+    ``room`` how many notebooks it executes at once. ``tell`` is called, seldom, with what a user
+    should know of how it executes.
     """
+
+    tell: Callable[[str], None]
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. Never raises for what the notebook does: that is the outcome."""
@@ -288,6 +291,9 @@ class Executor(Protocol):
         The executed notebook is kept as ``output/LABEL.ipynb``, a ``submission.csv`` and a
         ``model.joblib`` that it wrote as ``output/LABEL.csv`` and ``output/LABEL.joblib``.
         """
+
+    def stop_reusing(self, reason: str) -> None:
+        """Execute every cell from now on, because of a difference that should not be."""
 
     def cancel(self, execution: Execution | None = None) -> None:
         """End this execution, or every one that is under way or waits; the outcome is cancelled."""

@@ -53,6 +53,7 @@ class Session:
         self.run = run
         self.agents = agents or make_agents(run.settings, run, _SessionMeans(self))
         self.executor = executor or make_executor(run.settings)
+        self.executor.tell = self._note
         endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
         self._ended_before = endings[-1] if endings else "stopped"
         self.tick: Callable[[], None] = lambda: None
@@ -357,6 +358,9 @@ class Session:
         """Give the run so many seconds from now on, for what the user asks of it next."""
         self.context.jobs.shutdown(wait=False)
         self.context = self._context(self.run.elapsed + seconds, staged=False)
+
+    def _note(self, text: str) -> None:
+        self.run.emit("note", text=text)
 
     def _context(self, total: float, *, staged: bool = True) -> Context:
         budget = Budget(total, lambda: self.run.elapsed, staged=staged)

@@ -102,5 +102,8 @@ class Scripted:
     def run_notebook(self, *_: Any) -> Outcome:
         raise NotImplementedError
 
+    def stop_reusing(self, reason: str) -> None:
+        raise AssertionError(reason)
+
     def close(self) -> None:
         self.cancel()

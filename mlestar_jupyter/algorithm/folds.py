@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlestar_jupyter.algorithm.racing import Race
@@ -25,15 +26,24 @@ class Folds:
     """Executes a solution for each purpose, until all are done or the rest is not worth its time.
 
     That is so when one has failed, for then there can be no score, and when the race is lost.
-    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds.
+    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds. With
+    ``clean`` every cell is executed, and what is written goes into that folder.
     """
 
     def __init__(
-        self, context: Context, candidate: str, solution: Solution, limit: float, race: Race | None
+        self,
+        context: Context,
+        candidate: str,
+        solution: Solution,
+        limit: float,
+        race: Race | None,
+        *,
+        clean: Path | None = None,
     ) -> None:
         self.context, self.run = context, context.run
         self.candidate, self.solution, self.limit = candidate, solution, limit
         self.race = race
+        self.clean = clean
         self.lost = ""
         self._under_way: list[Execution] = []
 
@@ -82,8 +92,10 @@ class Folds:
             inputs=run.staging.inputs(purpose),  # type: ignore[arg-type]
             parameters={**run.staging.parameters, "seed": run.settings.seed},
             limits=Limits(limit, self.context.threads),
-            output=run.candidate_folder(self.candidate),
+            output=self.clean or run.candidate_folder(self.candidate),
             label=label,
+            # A score that a notebook prints itself cannot be compared with a clean one's files.
+            fresh=self.clean is not None or run.task.is_self_scored,
         )
         self._under_way.append(execution)
         try:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlestar_jupyter.algorithm.acceptance import spread
+from mlestar_jupyter.algorithm.acceptance import decide, spread
+from mlestar_jupyter.algorithm.confirming import confirm
 from mlestar_jupyter.algorithm.folds import Folds
 from mlestar_jupyter.algorithm.racing import Race, opponent
 from mlestar_jupyter.candidate import ADDED, Candidate, Failure, Finding, Outcome, Proposal, Status
@@ -133,17 +134,41 @@ class Judgement:
                 return "stopped_early", Failure("", "", lost), None
             if (ended := _not_ok(outcomes)) is not None:
                 return ended.status, ended.failure or Failure("", "", ended.words), None
-            graded = self.run.graded(self.id)
+            score = self._score()
+            if any(outcome.reused for outcome in outcomes) and self._is_promising(solution, score):
+                outcomes = self._confirm(solution, outcomes)
+                if (ended := _not_ok(outcomes)) is not None:
+                    return ended.status, ended.failure or Failure("", "", ended.words), None
+                score = self._score()
         except InvalidPredictions as error:
             last = solution.names[-1]
             return "invalid_predictions", Failure(last, "InvalidPredictions", str(error)), None
+        return "ok", None, score
+
+    def _score(self) -> Score:
+        """The score of the predictions that are there. Raises InvalidPredictions."""
+        graded = self.run.graded(self.id)
         values = tuple(fold.value for fold in graded)
         rows = tuple(len(fold.actual) for fold in graded)
         metric, settings = self.run.task.metric, self.run.settings
         deviation = spread(metric, graded, settings.bootstrap, settings.seed)
         mean = weighted_mean(values, rows)
-        score = Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
-        return "ok", None, score
+        return Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
+
+    def _is_promising(self, solution: Solution, score: Score) -> bool:
+        """Whether it would replace what it was made from: then its score must be beyond doubt."""
+        known = self.run.state.candidates
+        parents = [known[p] for p in self.proposal.parents if p in known and known[p].score]
+        candidate = self._candidate(solution, "ok", "", score)
+        return not parents or any(decide(self.run, candidate, p).accepted for p in parents)
+
+    def _confirm(self, solution: Solution, outcomes: list[Outcome]) -> list[Outcome]:
+        """Execute from clean kernels what was begun with snapshots; the outcomes that count."""
+        purposes = self.run.validation.purposes
+        limit = self.brief.limit
+        clean = confirm(self.context, self.id, solution, limit, purposes, outcomes)
+        self._count([new for new, old in zip(clean, outcomes, strict=True) if new is not old])
+        return clean
 
     def _try_self_scored(self, solution: Solution) -> tuple[Status, Failure | None, Score | None]:
         (outcome,), _ = self._execute(solution, ("all",))
@@ -165,31 +190,39 @@ class Judgement:
         race = None if self.opponent is None else Race(self.run, self.id, self.opponent)
         folds = Folds(self.context, self.id, solution, self.brief.limit, race)
         outcomes = folds.execute(purposes)
-        self.seconds += sum(outcome.seconds for outcome in outcomes)
-        self.slowest = max(self.slowest, *(outcome.seconds for outcome in outcomes))
+        self._count(outcomes)
         return outcomes, folds.lost
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        """Add up what executions took; the slowest as if every cell had been executed."""
+        self.seconds += sum(outcome.seconds for outcome in outcomes)
+        whole = [outcome.seconds + outcome.saved for outcome in outcomes]
+        self.slowest = max(self.slowest, *whole) if whole else self.slowest
 
     def _record(
         self, solution: Solution, status: Status, reason: str, score: Score | None = None
     ) -> Candidate:
+        return self.run.record(self._candidate(solution, status, reason, score))
+
+    def _candidate(
+        self, solution: Solution, status: Status, reason: str, score: Score | None
+    ) -> Candidate:
         proposal = self.proposal
-        return self.run.record(
-            Candidate(
-                id=self.id,
-                stage=proposal.stage,
-                solution=replace(solution, title=proposal.solution.title),
-                plan=proposal.plan,
-                parents=proposal.parents,
-                block=proposal.block,
-                branch=proposal.branch,
-                status=status,
-                score=score,
-                seconds=self.seconds,
-                slowest=self.slowest,
-                reason=reason,
-                debug_rounds=self.rounds,
-                findings=self.findings,
-            )
+        return Candidate(
+            id=self.id,
+            stage=proposal.stage,
+            solution=replace(solution, title=proposal.solution.title),
+            plan=proposal.plan,
+            parents=proposal.parents,
+            block=proposal.block,
+            branch=proposal.branch,
+            status=status,
+            score=score,
+            seconds=self.seconds,
+            slowest=self.slowest,
+            reason=reason,
+            debug_rounds=self.rounds,
+            findings=self.findings,
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS
 
+_log = logging.getLogger(__name__)
 #: Workers that may be lost with a candidate before it is given up.
 ATTEMPTS = 3
 _CANCEL_SECONDS = 10.0
@@ -54,6 +56,8 @@ class DaskExecutor:
         self._lock = threading.Condition()
         self._works: set[_Work] = set()
         self._is_closed = False
+        self._reuses = settings.reuse
+        self.tell: Callable[[str], None] = _log.warning
         self._connecting = threading.Lock()
         self._cluster: _Cluster | None = None
         atexit.register(self.close)
@@ -106,6 +110,12 @@ class DaskExecutor:
     ) -> Outcome:
         """Execute any notebook on this machine: it says itself where its data lies, namely here."""
         return self._here.run_notebook(notebook, limits, output, label, read)
+
+    def stop_reusing(self, reason: str) -> None:
+        """Execute every cell from now on, because of a difference that should not be."""
+        if self._reuses:
+            self._reuses = False
+            self.tell(f"unchanged cells are executed again from now on: {reason}")
 
     def cancel(self, execution: Execution | None = None) -> None:
         """End this execution, or every one that is under way or waits; the outcome is cancelled."""
@@ -192,7 +202,7 @@ class DaskExecutor:
             parameters=dict(execution.parameters),
             limits=replace(execution.limits, seconds=work.seconds_left),
             label=execution.label,
-            fresh=execution.fresh,
+            fresh=execution.fresh or not self._reuses,
         )
         for _ in range(ATTEMPTS):
             for key, source in sources.items():

@@ -50,7 +50,8 @@ class PapermillExecutor:
         if jobs < 1:
             raise SettingsError(f"jobs is {jobs}; give at least 1")
         self.jobs = jobs
-        self.starter = Starter(warm=warm, reuse=reuse, tell=tell)
+        self.tell = tell
+        self.starter = Starter(warm=warm, reuse=reuse, tell=lambda text: self.tell(text))
         self.confinement = Confinement.for_jobs(jobs, sandbox, memory)
         self._peak = 0  # bytes
         self._lock = threading.Lock()
@@ -101,6 +102,10 @@ class PapermillExecutor:
             self._end([job])
             job.done.wait(_CLOSE_SECONDS)
             raise
+
+    def stop_reusing(self, reason: str) -> None:
+        """Execute every cell from now on, because of a difference that should not be."""
+        self.starter.stop_reusing(reason)
 
     def cancel(self, execution: Execution | None = None) -> None:
         """End this execution, or every one that is under way or waits; the outcome is cancelled."""
