@@ -29,7 +29,7 @@ SHARE_OF_ONE_EXECUTION = 0.25
 TIMES_THE_PARENTS, SHARE_ON_TOP = 5.0, 0.05
 #: No limit of ours is shorter, in seconds.
 LEAST_LIMIT = 20.0
-#: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/overhead.py).
+#: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/execution).
 NOTEBOOK_SECONDS = 8.0
 #: All rows are more than a fold's, and machines are noisy.
 SAFETY = 1.5
