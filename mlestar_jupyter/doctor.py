@@ -18,7 +18,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mlestar_jupyter.agents.llm.gemini import GET_A_KEY, Gemini, uses_vertex
 from mlestar_jupyter.agents.llm.keys import find_key, scrub
 from mlestar_jupyter.candidate import Outcome
-from mlestar_jupyter.execution.confinement import isolation
+from mlestar_jupyter.execution import warm
+from mlestar_jupyter.execution.confinement import Confinement, isolation
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
@@ -64,7 +65,7 @@ def examine() -> list[Check]:
     checks.append(Check("disk", f"{free:.1f} GB free here", free > 0.5))
     writable = os.access(Path.cwd(), os.W_OK)
     checks.append(Check("this folder", "writable" if writable else "not writable", writable))
-    checks += [_kernel(), _isolation()]
+    checks += [_kernel(), _warm_kernels(), _isolation()]
     return checks
 
 
@@ -127,6 +128,17 @@ for name, attempt in attempts.items():
     except OSError:
         pass
 """
+
+
+def _warm_kernels() -> Check:
+    """How kernels are made ready beforehand, if they can be."""
+    try:
+        with_imports = warm.shared.server(Confinement.for_jobs(1).common(1))
+    except (warm.WarmError, OSError) as error:
+        return Check("warm kernels", f"none, each is started from nothing: {error}")
+    if isinstance(with_imports, warm.ForkServer):
+        return Check("warm kernels", "forked from a server; first cells are reused")
+    return Check("warm kernels", "processes wait with their imports done; no cells are reused")
 
 
 def _isolation() -> Check:

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlestar_jupyter.execution import parked
+from mlestar_jupyter.execution import installation, parked
 from mlestar_jupyter.execution.kernel_process import (
     adopt_orphans,
     become_kernel,
@@ -87,9 +87,10 @@ class Server:
             if self._trackers:
                 self._end_orphans()
             # In milliseconds.
-            for file, _ in self._poll.poll(1000 * _TRACKER_SECONDS if self._trackers else None):
-                handler = self._handlers.get(file)  # gone, if another one ended it just now
-                if handler is not None:
+            events = self._poll.poll(1000 * _TRACKER_SECONDS if self._trackers else None)
+            for file, handler in [(file, self._handlers.get(file)) for file, _ in events]:
+                # Another one may have closed it just now, and a new one have got its number.
+                if handler is not None and self._handlers.get(file) is handler:
                     handler()
 
     def _watch(self, file: int, handler: Callable[[], None]) -> None:
@@ -264,6 +265,7 @@ def start(order: dict[str, Any], files: list[int], server: int, state: Any = Non
 def main() -> None:
     """Get ready, say so, and serve. Arguments: the address of our socket."""
     preload()
+    installation.rules()  # what enclosed kernels may read: asked once
     threads = [name for name in _threads() if not name.startswith(_IDLE_THREADS)]
     adopt_orphans(True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

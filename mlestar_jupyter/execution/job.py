@@ -117,7 +117,7 @@ class Job:
                     self.starter.stop_warming(str(error))
                     return None
             reason, words = self.watchdog.reason, self.watchdog.words
-            if beginning.is_lost and progress.exit_code is not None and reason is None:
+            if way != "plain" and reason is None and _is_lost(beginning, progress):
                 return None
             self.starter.learn(beginning, progress.seconds)
             seconds = time.monotonic() - self._began
@@ -280,6 +280,13 @@ class NotebookJob(Job):
 
     def _written(self) -> tuple[str, str]:
         return "submission.csv", str(DEFAULT_PARAMETERS["model_path"])
+
+
+def _is_lost(beginning: Beginning, progress: Progress) -> bool:
+    """Whether the kernel died with its server, or was killed before it executed anything."""
+    if progress.exit_code is None:
+        return False
+    return beginning.is_lost or (progress.exit_code in _KILLED and not progress.seconds)
 
 
 def _check_installation() -> None:

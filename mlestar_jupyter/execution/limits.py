@@ -31,23 +31,31 @@ class ProcessTree:
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
         self._known: set[psutil.Process] = set()
+        self._spared: set[int] = set()
+        self._lock = threading.Lock()  # it is watched in one thread and planted in another
         self._is_felled = False
 
     def plant(self, pid: int) -> None:
         """Say which process is a kernel, as soon as it was started."""
         process = _process(pid)
-        if process is not None:
-            self._known.add(process)
+        with self._lock:
+            self._known |= {process} if process is not None else set()
         if self._is_felled:  # while it was being started, so that it could not be seen yet
             self.kill()
 
     def spare(self, pid: int) -> None:
         """This process, planted before, and what it starts are of the tree no more."""
-        self._known = {process for process in self._known if process.pid != pid}
+        with self._lock:
+            self._spared.add(pid)
 
     def members(self) -> set[psutil.Process]:
         """The processes of the tree that are alive."""
-        pids = psutil.pids()
+        with self._lock:
+            self._known = self._look()
+            return set(self._known)
+
+    def _look(self) -> set[psutil.Process]:
+        pids = [pid for pid in psutil.pids() if pid not in self._spared]
         found = {pid for pid in pids if self._is_marked(pid)}
         found |= {process.pid for process in self._known if _is_alive(process)}
         children: dict[int, list[int]] = {}
@@ -58,9 +66,9 @@ class ProcessTree:
             fresh = [child for child in children.get(unseen.pop(), ()) if child not in found]
             found.update(fresh)
             unseen += fresh
+        found -= self._spared
         processes = {process for pid in found if (process := _process(pid)) is not None}
-        self._known = {process for process in processes if _is_alive(process)}
-        return set(self._known)
+        return {process for process in processes if _is_alive(process)}
 
     def fell(self) -> None:
         """End them all, and whatever is planted later."""

@@ -93,7 +93,7 @@ def park(order: dict[str, Any], line: Line, server: int, state: Any, start: Star
     if failed:
         hindrance = "a cell failed"
     else:
-        hindrance = _hindrance(files, order["work"], Path(order["environment"]["TMPDIR"]))
+        hindrance = _hindrance(files, order)
         if printed:
             hindrance = hindrance or "a library printed past Python"
         if _handlers() != handlers:
@@ -259,22 +259,24 @@ def _changed(environment: dict[str, str]) -> dict[str, str | None]:
     return changed | {name: None for name in environment if name not in os.environ}
 
 
-def _hindrance(files: set[int], work: str, temporary: Path) -> str:
+def _hindrance(files: set[int], order: dict[str, Any]) -> str:
     """Why a fork of this process would not equal it; "" when it would. Makes it so if it can."""
     _end_workers()
     _pause_openmp()
     gc.collect()
-    if os.getcwd() != work:
+    if os.getcwd() != order["work"]:
         return "the working folder was changed"
-    if any(temporary.iterdir()):
-        return "temporary files are in use"
+    # A fork has folders of its own for these.
+    home, temporary = (Path(order["environment"].get(name, "/")) for name in ("HOME", "TMPDIR"))
+    if any(temporary.iterdir()) or (home.parent == temporary.parent and any(home.iterdir())):
+        return "files were left outside of the working folder"
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass  # it had ended
         return "processes were started"
     if signal.getitimer(signal.ITIMER_REAL)[0]:
         return "an alarm is set"
-    return _threads() or _files(files) or _maps() or _comms() or _paths(work)
+    return _threads() or _files(files) or _maps() or _comms() or _paths(order["work"])
 
 
 def _end_workers() -> None:
