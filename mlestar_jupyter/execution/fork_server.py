@@ -249,10 +249,9 @@ def start(order: dict[str, Any], files: list[int], server: int, state: Any = Non
 
     ``state`` is that of ``random`` where cells were executed before.
     """
-    while os.getppid() != server:  # between us is a process that ends at once
-        if os.getppid() == 1:
-            os._exit(1)
     end_with_parent()
+    if os.getppid() != server:  # it has ended meanwhile
+        os._exit(1)
     settle(order, files[0])
     if state is None:
         draw_new_randomness()

@@ -128,12 +128,17 @@ def _fork_away(
 ) -> int:
     """Fork a process whose parent is the server, as soon as the one between has ended."""
     ours, theirs = os.pipe()
+    waits, goes = os.pipe()
     between = os.fork()
     if between == 0:
         try:
             pid = os.fork()
             if pid == 0:
-                for file in (line.fileno(), ours, theirs):
+                # Not before its parent has changed for good: while the one between is ending, it
+                # would still take what it ends with, if that was set, for its own end.
+                os.close(goes)
+                os.read(waits, 1)
+                for file in (line.fileno(), ours, theirs, waits):
                     os.close(file)
                 _reopen(keep={0, 1, 2, *files})
                 start(order, files, server, state)
@@ -144,8 +149,10 @@ def _fork_away(
             os._exit(0)
     os.close(theirs)
     pid = int(os.read(ours, 20) or b"-1")
-    os.close(ours)
     os.waitpid(between, 0)
+    os.write(goes, b"1")
+    for file in (ours, waits, goes):
+        os.close(file)
     return pid
 
 
