@@ -203,10 +203,17 @@ def surroundings(tmp_path: Path) -> Iterator[dict[str, Any]]:
         assert path.read_text() == "mine"
 
 
+def _results(printed: str) -> dict[str, str]:
+    """What the attempts gave; shell commands may say something before or after it."""
+    (line,) = [line for line in printed.splitlines() if line.startswith("{")]
+    results: dict[str, str] = json.loads(line)
+    return results
+
+
 def test_a_candidate_reaches_nothing_outside(run: Run, surroundings: dict[str, Any]) -> None:
     outcome, printed = run(_ATTEMPTS, **surroundings)
     assert outcome.failure is None
-    results = json.loads(printed)
+    results = _results(printed)
     odd = {
         "link a secret into the folder": "OSError",  # as if it were on another disk
         "read a secret in another process": "CalledProcessError",
@@ -228,7 +235,7 @@ def test_without_the_sandbox_the_same_candidate_reaches_it(
     source = source.replace("    try:", "    if name not in harmless: continue\n    try:")
     outcome, printed = run(source, by=unwalled, **surroundings)
     assert outcome.failure is None
-    assert json.loads(printed) == dict.fromkeys(harmless, "done")
+    assert _results(printed) == dict.fromkeys(harmless, "done")
 
 
 @pytest.mark.parametrize(
