@@ -129,6 +129,7 @@ def nap(pid_file: Path) -> str:
     """
 
 
+@pytest.mark.slow
 def test_candidates_give_the_same_on_a_cluster_as_here(
     executor: DaskExecutor, build: Build, data: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -277,6 +277,7 @@ def test_a_moved_notebook_gives_the_same_predictions_without_this_package(
     assert probe.outputs[0].ename == "ModuleNotFoundError"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain")
 def test_a_moved_folder_gives_the_same_predictions_without_this_package(
     run: Run, folder: Path, moved: Path

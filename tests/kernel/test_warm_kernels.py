@@ -460,6 +460,7 @@ def test_where_there_can_be_no_server_kernels_are_plain_and_that_is_said_once(
     assert "kernels are started from nothing" in said[0]
 
 
+@pytest.mark.slow
 def test_without_safe_forks_processes_wait_with_their_imports_done(
     build: Callable[..., Any], kernels: WarmKernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
