@@ -287,8 +287,12 @@ def _threads() -> list[str]:
 
 
 def _children(pid: int) -> set[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return {int(child) for child in path.read_text().split()}
+    try:
+        path = Path(f"/proc/{pid}/task/{pid}/children")
+        return {int(child) for child in path.read_text().split()}
+    except OSError:  # not every kernel is built with it
+        processes = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        return {process for process in processes if _parent(process) == pid}
 
 
 def _is_tracker(pid: int) -> bool:
