@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -555,23 +556,32 @@ def test_any_kernel_spec_can_have_warm_kernels(
     assert notebook.cells[0].outputs[0].text == "True\n"
 
 
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder that nobody else uses; a short name, for sockets are made in it."""
+    with tempfile.TemporaryDirectory(prefix="x") as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
 @pytest.mark.slow
 def test_two_hundred_kernels_with_random_ends_leave_nothing(
-    build: Callable[..., Any], kernels: WarmKernels
+    build: Callable[..., Any], kernels: WarmKernels, temporary: Path
 ) -> None:
-    _wear(build, kernels, 200, kills=True)
+    _wear(build, kernels, temporary, 200, kills=True)
 
 
 @pytest.mark.slow
 def test_a_thousand_kernels_one_after_another_leave_nothing(
-    build: Callable[..., Any], kernels: WarmKernels
+    build: Callable[..., Any], kernels: WarmKernels, temporary: Path
 ) -> None:
-    _wear(build, kernels, 1000, kills=False)
+    _wear(build, kernels, temporary, 1000, kills=False)
 
 
-def _wear(build: Callable[..., Any], kernels: WarmKernels, count: int, *, kills: bool) -> None:
-    import random
-
+def _wear(
+    build: Callable[..., Any], kernels: WarmKernels, temporary: Path, count: int, *, kills: bool
+) -> None:
     chance = random.Random(0)
     executor = PapermillExecutor(jobs=2)
     ours = psutil.Process()
@@ -581,7 +591,6 @@ def _wear(build: Callable[..., Any], kernels: WarmKernels, count: int, *, kills:
         process = psutil.Process(server.pid)
         before = ours.num_fds(), ours.num_threads(), process.num_fds(), process.num_threads()
         memory = process.memory_full_info().uss
-        folders = set(Path(tempfile.gettempdir()).glob("mlestar-*"))
         for number in range(count):
             source = f"x = {number}\n" + WRITE
             if kills and chance.random() < 0.5:
@@ -596,6 +605,7 @@ def _wear(build: Callable[..., Any], kernels: WarmKernels, count: int, *, kills:
         assert after[1] <= before[1] + 2
         assert after[2:] == before[2:]
         assert process.memory_full_info().uss < memory + 20 * 2**20
-        assert set(Path(tempfile.gettempdir()).glob("mlestar-*")) <= folders
     finally:
         executor.close()
+    left = [path.name for path in temporary.iterdir()]
+    assert [name for name in left if not name.startswith("mlestar-server-")] == []
