@@ -20,6 +20,7 @@ from mlestar_jupyter.agents.llm.keys import find_key, scrub
 from mlestar_jupyter.candidate import Outcome
 from mlestar_jupyter.execution import warm
 from mlestar_jupyter.execution.confinement import Confinement, isolation
+from mlestar_jupyter.execution.servers import ForkServer, WarmError
 from mlestar_jupyter.interfaces import Limits
 from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
@@ -134,9 +135,9 @@ def _warm_kernels() -> Check:
     """How kernels are made ready beforehand, if they can be."""
     try:
         with_imports = warm.shared.server(Confinement.for_jobs(1).common(1))
-    except (warm.WarmError, OSError) as error:
+    except (WarmError, OSError) as error:
         return Check("warm kernels", f"none, each is started from nothing: {error}")
-    if isinstance(with_imports, warm.ForkServer):
+    if isinstance(with_imports, ForkServer):
         return Check("warm kernels", "forked from a server; first cells are reused")
     return Check("warm kernels", "processes wait with their imports done; no cells are reused")
 

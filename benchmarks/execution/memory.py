@@ -13,8 +13,8 @@ import psutil
 
 from benchmarks.execution.report import head, row
 from benchmarks.execution.ways import Ours, ours
-from mlestar_jupyter.execution.papermill import PapermillExecutor
-from mlestar_jupyter.execution.warm import ForkServer
+from mlestar_jupyter.execution.servers import ForkServer
+from mlestar_jupyter.execution.warm import shared
 from mlestar_jupyter.solution import Block, Solution
 
 _IMPORTS = Block("imports", "import time, pandas, sklearn.ensemble, lightgbm")
@@ -42,7 +42,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         head("MB", "USS", "PSS")
         row("kernel started from nothing, imports done", *_at_work(executors["plain"], idle))
         executors["warm"](Solution((_LAST,)), "start")
-        server = _server(executors["warm"])
+        server = _server()
         row("fork server, alone", *_megabytes(server))
         row("warm kernel, imports done", *_at_work(executors["warm"], idle))
         for number in range(2):  # what was seen is parked when it is seen again
@@ -54,9 +54,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         row("kernel forked from it", *_at_work(executors["reuse"], Solution((_DATA, _WAIT))))
 
 
-def _server(way: Ours) -> psutil.Process:
-    assert isinstance(way.executor, PapermillExecutor)
-    (server,) = way.executor.starter.servers[-1:]
+def _server() -> psutil.Process:
+    (server,) = shared.servers[-1:]
     assert isinstance(server, ForkServer)
     return psutil.Process(server.pid)
 

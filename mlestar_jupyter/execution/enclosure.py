@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlestar_jupyter.execution import installation, landlock, seccomp
+from mlestar_jupyter.execution.system import adopt_orphans
 
 try:
     import resource
@@ -24,7 +25,7 @@ except ImportError:  # Windows
 
 NOT_ISOLATED = "not isolated: candidates run with your rights"
 
-_PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 24, 36, 47
+_PR_CAPBSET_DROP, _PR_CAP_AMBIENT = 24, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION = 0x20080522
 _CAPABILITIES = 64  # more than there are
@@ -117,8 +118,7 @@ def enclose(enclosure: Enclosure) -> Enclosed:
     if sys.platform != "linux":
         return Enclosed(problems=(f"there are no walls for {sys.platform} yet",))
     libc = ctypes.CDLL(None, use_errno=True)
-    # Orphans among our descendants become our children, so that they are found by descent.
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans(True)  # so that they are found by descent
     if not enclosure.walls:
         return Enclosed(problems=("switched off",))
     problems: list[str] = []

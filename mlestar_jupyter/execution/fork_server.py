@@ -36,20 +36,22 @@ from typing import Any
 
 from mlestar_jupyter.execution import installation, parked
 from mlestar_jupyter.execution.kernel_process import (
-    adopt_orphans,
     become_kernel,
     draw_new_randomness,
-    end_with_parent,
     preload,
     settle,
+)
+from mlestar_jupyter.execution.system import (
+    adopt_orphans,
+    children_of,
+    end_with_parent,
+    parent_of,
+    working_threads,
 )
 from mlestar_jupyter.execution.wire import Line
 
 _TRACKER_SECONDS = 2.0
 _ANSWER_SECONDS = 20.0  # a parked process forks in some milliseconds
-# Threads that polars and its allocator start when they are imported. They do nothing, and forks
-# without them were seen to compute as well.
-_IDLE_THREADS = ("jemalloc_bg_thd", "polars-ooc")
 
 
 @dataclass
@@ -178,7 +180,7 @@ class Server:
         child.line.send(order, files)
         answer = child.line.receive()
         child.line.socket.settimeout(None)
-        if answer is None or _parent(answer["pid"]) != os.getpid():
+        if answer is None or not _is_ours(answer["pid"]):
             _kill(child.pid)
             raise ValueError(f"the parked process {order['from']} is gone")
         return int(answer["pid"])
@@ -226,7 +228,7 @@ class Server:
         used it is gone, and end then: they get some time for it.
         """
         now = time.monotonic()
-        orphans = _children(os.getpid()) - self._children.keys()
+        orphans = children_of(os.getpid()) - self._children.keys()
         self._trackers = {pid: end for pid, end in self._trackers.items() if pid in orphans}
         for pid in orphans:
             if _is_tracker(pid) and self._trackers.setdefault(pid, now + _TRACKER_SECONDS) > now:
@@ -265,7 +267,7 @@ def main() -> None:
     """Get ready, say so, and serve. Arguments: the address of our socket."""
     preload()
     installation.rules()  # what enclosed kernels may read: asked once
-    threads = [name for name in _threads() if not name.startswith(_IDLE_THREADS)]
+    threads = working_threads()
     adopt_orphans(True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -279,22 +281,6 @@ def main() -> None:
     Server(listener).serve()
 
 
-def _threads() -> list[str]:
-    """The names of our threads but the main one."""
-    own = str(os.getpid())
-    tasks = Path("/proc/self/task")
-    return [(task / "comm").read_text().strip() for task in tasks.iterdir() if task.name != own]
-
-
-def _children(pid: int) -> set[int]:
-    try:
-        path = Path(f"/proc/{pid}/task/{pid}/children")
-        return {int(child) for child in path.read_text().split()}
-    except OSError:  # not every kernel is built with it
-        processes = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-        return {process for process in processes if _parent(process) == pid}
-
-
 def _is_tracker(pid: int) -> bool:
     try:
         return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -302,12 +288,11 @@ def _is_tracker(pid: int) -> bool:
         return False
 
 
-def _parent(pid: int) -> int:
+def _is_ours(pid: int) -> bool:
     try:
-        # The name, in parentheses, may hold anything; state and parent come after it.
-        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        return parent_of(pid) == os.getpid()
     except OSError:
-        return -1
+        return False
 
 
 def _kill(pid: int) -> None:

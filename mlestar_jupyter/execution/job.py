@@ -29,8 +29,8 @@ from mlestar_jupyter.execution.folder import (
 from mlestar_jupyter.execution.judgement import judge, stamp
 from mlestar_jupyter.execution.limits import ProcessTree, Watchdog
 from mlestar_jupyter.execution.memory import Watcher
+from mlestar_jupyter.execution.servers import WarmError
 from mlestar_jupyter.execution.starting import Beginning, Starter, Wanted, Way
-from mlestar_jupyter.execution.warm import WarmError
 from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Solution
 

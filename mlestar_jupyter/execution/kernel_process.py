@@ -6,9 +6,10 @@ imported here is imported by every kernel: nothing but the standard library.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import ctypes
 import importlib
+import json
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 from mlestar_jupyter.execution import launch
 from mlestar_jupyter.execution.enclosure import Enclosure, enclose
 from mlestar_jupyter.execution.inside import adapt_ipykernel
+from mlestar_jupyter.execution.system import adopt_orphans
 
 #: What candidates are likely to import, and what ipykernel imports when it starts.
 MODULES = (
@@ -36,8 +38,6 @@ MODULES = (
     *("IPython.extensions.storemagic", "jedi", "sqlite3", "zmq.asyncio", "faulthandler"),
 )
 
-_PDEATHSIG, _SUBREAPER = 1, 36  # linux/prctl.h
-
 
 def preload(modules: Iterable[str] = MODULES) -> None:
     """Import these, as far as they are there. They compute nothing, so they start no threads."""
@@ -45,22 +45,6 @@ def preload(modules: Iterable[str] = MODULES) -> None:
         # A broken package is the affair of the candidate that imports it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-
-
-def prctl(option: int, value: int) -> None:
-    """Linux's prctl; nothing elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-def adopt_orphans(yes: bool) -> None:
-    """Whether what lost its parent below us becomes our child instead of init's."""
-    prctl(_SUBREAPER, int(yes))
-
-
-def end_with_parent() -> None:
-    """End this process when its parent ends."""
-    prctl(_PDEATHSIG, int(signal.SIGKILL))
 
 
 def settle(order: dict[str, Any], log: int) -> None:
@@ -124,8 +108,6 @@ def become_kernel(arguments: list[str], go_on: Callable[[Any], None] | None = No
         traceback.print_exc(file=sys.__stderr__)
     finally:
         with contextlib.suppress(BaseException):
-            import atexit
-
             atexit._run_exitfuncs()
         for stream in (sys.__stdout__, sys.__stderr__):
             with contextlib.suppress(Exception):
@@ -136,8 +118,6 @@ def become_kernel(arguments: list[str], go_on: Callable[[Any], None] | None = No
 
 def main() -> None:
     """Get ready, wait for one order on stdin, and become that kernel."""
-    import json
-
     preload()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

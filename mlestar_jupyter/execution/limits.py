@@ -13,6 +13,8 @@ from typing import Literal
 
 import psutil
 
+from mlestar_jupyter.execution.system import parent_of
+
 #: Environment variable by which the processes of one execution are told.
 MARK = "MLESTAR_EXECUTION"
 
@@ -146,8 +148,7 @@ def _process(pid: int) -> psutil.Process | None:
 def _parent(pid: int) -> int:
     try:
         if sys.platform == "linux":
-            # The name, in parentheses, may hold anything; state and parent come after it.
-            return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+            return parent_of(pid)
         return int(psutil.Process(pid).ppid())
     except (psutil.Error, OSError):
         return -1

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from mlestar_jupyter.execution import launch
 from mlestar_jupyter.execution.enclosure import Enclosure
@@ -36,6 +36,16 @@ class Order:
     scratch: Path
     environment: Mapping[str, str]
     enclosure: Enclosure | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for a process that is to become it."""
+        return {
+            "arguments": self.arguments,
+            "work": str(self.work),
+            "scratch": str(self.scratch),
+            "environment": dict(self.environment),
+            "enclosure": None if self.enclosure is None else self.enclosure.to_json(),
+        }
 
 
 #: Starts the process of a kernel, which writes to the log.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from mlestar_jupyter.execution.process import Process
-from mlestar_jupyter.execution.warm import WarmError, shared
+from mlestar_jupyter.execution.process import Order, Process
+from mlestar_jupyter.execution.servers import WarmError, start_kernel
+from mlestar_jupyter.execution.warm import shared
 
 _LAUNCHER = "ipykernel_launcher"
 
@@ -49,17 +51,9 @@ def _arguments(command: list[str]) -> list[str] | None:
 def _start(arguments: list[str], environment: dict[str, str], work: str) -> Process | None:
     # Where a notebook lies has nothing to do with what is imported.
     common = {name: value for name, value in environment.items() if not name.startswith("JPY_")}
-    order = {
-        "do": "kernel",
-        "from": None,
-        "arguments": arguments,
-        "environment": environment,
-        "enclosure": None,
-        "work": work,
-        "scratch": work,
-    }
+    order = Order(arguments, Path(work), Path(work), environment)
     try:
         with open(os.devnull, "wb") as log:
-            return shared.server(common).start(order, log)
+            return start_kernel(shared.server(common), order, log)
     except (WarmError, OSError):
         return None

@@ -5,6 +5,7 @@ Each is as good as the next and faster than it; what does not work here is left 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Literal
 
 import psutil
 
@@ -32,14 +33,15 @@ from mlestar_jupyter.execution.prefix import (
     salt,
     seeds,
 )
-from mlestar_jupyter.execution.process import Order, Process, Start, start_process
-from mlestar_jupyter.execution.warm import (
+from mlestar_jupyter.execution.process import Order, Start, start_process
+from mlestar_jupyter.execution.servers import (
     ForkServer,
     ServedProcess,
     Spares,
     WarmError,
-    shared,
+    start_kernel,
 )
+from mlestar_jupyter.execution.warm import shared
 
 #: Snapshots that are kept at the most, and their share of the machine's memory.
 MOST_SNAPSHOTS, MEMORY_SHARE = 32, 0.2
@@ -108,15 +110,16 @@ class Starter:
     def begin(self, wanted: Wanted, way: Way) -> Iterator[Beginning]:
         """A start in this way or, where it is closed, in the next; its folder goes at the end."""
         server = self._server(wanted.common) if way != "plain" else None
+        names: tuple[str, ...] = ()
         if way == "reuse" and self._reuses and isinstance(server, ForkServer):
-            with self._from_snapshot(wanted, server) as found:
+            names = self._names(wanted)
+            with self._from_snapshot(wanted, names, server) as found:
                 if found is not None:
                     yield found
                     return
         with WorkingFolder() as folder:
             folder.stage(wanted.inputs, wanted.is_over)
-            start = start_process if server is None else partial(_start, server, None)
-            names = self._names(wanted) if way == "reuse" and self._reuses else ()
+            start = start_process if server is None else partial(start_kernel, server)
             yield Beginning(folder, start, names=names, server=server)
 
     def learn(self, beginning: Beginning, seconds: Sequence[float]) -> None:
@@ -124,11 +127,6 @@ class Starter:
         if beginning.names:
             spent = [cell.seconds for cell in beginning.reused] + list(seconds)
             self._snapshots.learn(beginning.names, spent)
-
-    @property
-    def servers(self) -> list[ForkServer | Spares]:
-        """The servers of warm kernels that there are now."""
-        return [] if self._kernels is None else self._kernels.servers
 
     def stop_reusing(self, reason: str) -> None:
         """Execute every cell from now on, and say why."""
@@ -174,8 +172,9 @@ class Starter:
         return tuple(names[: certain + 1])
 
     @contextmanager
-    def _from_snapshot(self, wanted: Wanted, server: ForkServer) -> Iterator[Beginning | None]:
-        names = self._names(wanted)
+    def _from_snapshot(
+        self, wanted: Wanted, names: tuple[str, ...], server: ForkServer
+    ) -> Iterator[Beginning | None]:
         taken = self._snapshots.take(names, lambda base, n: self._park(wanted, server, base, n))
         if taken is None or wanted.is_over():
             if taken is not None:
@@ -188,7 +187,7 @@ class Starter:
         try:
             with WorkingFolder(holder.folder) as folder:
                 folder.stage({"": holder.folder.work}, wanted.is_over)
-                start = partial(_start, server, holder.number)
+                start = partial(start_kernel, server, number=holder.number)
                 saved = 0.0 if is_new else snapshot.seconds
                 yield Beginning(folder, start, snapshot.cells, saved, names, server)
         finally:
@@ -207,17 +206,16 @@ class Starter:
         try:
             inputs = wanted.inputs if before is None else {"": before.folder.work}
             folder.stage(inputs, wanted.is_over)
+            environment, enclosure = wanted.environment(folder), wanted.enclosure(folder)
+            place = Order([], folder.work, folder.scratch, environment, enclosure)
             order = {
                 "do": "park",
                 "from": None if before is None else before.number,
                 "number": number,
                 "cells": sources,
                 "seeds": seeds(sources),
-                "environment": dict(wanted.environment(folder)),
-                "enclosure": _plain(wanted.enclosure(folder)),
-                "scratch": str(folder.scratch),
-                "work": str(folder.work),
                 "report": str(folder.scratch / _REPORT),
+                **place.to_json(),
             }
             with (folder.scratch / "kernel.log").open("wb") as log:
                 process = server.start(order, log)
@@ -244,6 +242,7 @@ class _Parked:
     def __init__(self, number: int, process: ServedProcess, folder: WorkingFolder) -> None:
         self.number = number
         self.folder = folder
+        self.memory = 0  # bytes that only it holds
         self._process = process
 
     def wait(self, begun: Callable[[int], None]) -> str | None:
@@ -255,6 +254,8 @@ class _Parked:
             if "began" in message:
                 begun(message["began"])
             if "parked" in message:
+                with contextlib.suppress(psutil.Error):
+                    self.memory = psutil.Process(self._process.pid).memory_full_info().uss
                 return str(message["parked"]) or None
 
     @property
@@ -262,34 +263,7 @@ class _Parked:
         """Whether it can be begun with."""
         return self._process.poll() is None
 
-    @property
-    def memory(self) -> int:
-        """Bytes that only it holds."""
-        try:
-            return int(psutil.Process(self._process.pid).memory_full_info().uss)
-        except psutil.Error:
-            return 0
-
     def close(self) -> None:
         """End it, and take its folder away."""
         self._process.line.close()
         self.folder.remove()
-
-
-def _start(
-    server: ForkServer | Spares, number: int | None, order: Order, log: IO[bytes]
-) -> Process:
-    message: dict[str, Any] = {
-        "do": "kernel",
-        "from": number,
-        "arguments": order.arguments,
-        "environment": dict(order.environment),
-        "enclosure": _plain(order.enclosure),
-        "work": str(order.work),
-        "scratch": str(order.scratch),
-    }
-    return server.start(message, log)
-
-
-def _plain(enclosure: Enclosure | None) -> dict[str, Any] | None:
-    return None if enclosure is None else enclosure.to_json()

@@ -23,7 +23,7 @@ from jupyter_client.kernelspec import KernelSpec
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mlestar_jupyter.candidate import Outcome
-from mlestar_jupyter.execution import prefix, starting, warm
+from mlestar_jupyter.execution import prefix, servers, starting, warm
 from mlestar_jupyter.execution.papermill import PapermillExecutor
 from mlestar_jupyter.execution.warm import WarmKernels
 from mlestar_jupyter.interfaces import Execution, Limits
@@ -448,7 +448,7 @@ def test_where_there_can_be_no_server_kernels_are_plain_and_that_is_said_once(
     build: Callable[..., Any], kernels: WarmKernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(warm, "_BOOT", "raise SystemExit(3)  # {init} {module}")
+    monkeypatch.setattr(servers, "_BOOT", "raise SystemExit(3)  # {init} {module}")
     executor = PapermillExecutor(jobs=1, tell=said.append)
     try:
         for _ in range(2):
