@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 #: Less than this is not worth a process that waits, in seconds.
@@ -86,29 +85,6 @@ def _is_unseeded(call: ast.Call) -> bool:
         return False
     first = [*call.args, *(keyword.value for keyword in call.keywords)][:1]
     return not first or (isinstance(first[0], ast.Constant) and first[0].value is None)
-
-
-class Digests:
-    """Hashes of files and folders by content, each read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int], str] = {}
-
-    def of(self, path: Path) -> str:
-        """The hash of a file, or of a folder with all that is in it. OSError if it is not there."""
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            parts = [f"{file.relative_to(path)}:{self._file(file)}" for file in files]
-            return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        return self._file(path)
-
-    def _file(self, path: Path) -> str:
-        state = path.stat()
-        key = (str(path), state.st_size, state.st_mtime_ns)
-        if key not in self._known:
-            with path.open("rb") as file:
-                self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        return self._known[key]
 
 
 @dataclass(frozen=True)

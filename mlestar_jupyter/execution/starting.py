@@ -22,8 +22,9 @@ import psutil
 from mlestar_jupyter.execution.enclosure import Enclosure
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.limits import ProcessTree
+from mlestar_jupyter.execution.memory import machine_memory
+from mlestar_jupyter.execution.parcels import Weighing
 from mlestar_jupyter.execution.prefix import (
-    Digests,
     Holder,
     ReusedCell,
     Snapshot,
@@ -96,9 +97,9 @@ class Starter:
         self._tell = tell
         self._kernels = shared.borrow() if warm else None
         self._reuses = warm and reuse and sys.platform == "linux"
-        memory = int(MEMORY_SHARE * psutil.virtual_memory().total)
+        memory = int(MEMORY_SHARE * machine_memory())
         self._snapshots = Snapshots(MOST_SNAPSHOTS, memory)
-        self._digests = Digests()
+        self._weighing = Weighing()
         self._numbers = count(1)
         self._lock = threading.Lock()
 
@@ -163,7 +164,8 @@ class Starter:
 
     def _names(self, wanted: Wanted) -> tuple[str, ...]:
         """The names of the states, up to the first cell whose state is not given by its source."""
-        inputs = [(name, self._digests.of(path)) for name, path in wanted.inputs.items()]
+        weigh = self._weighing.parcel
+        inputs = [(name, weigh(name, path).key) for name, path in wanted.inputs.items()]
         names = chain(wanted.cells, salt(wanted.common, inputs))
         certain = 0
         while certain < len(wanted.cells) and not draws_from_the_system([wanted.cells[certain]]):

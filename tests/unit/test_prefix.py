@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlestar_jupyter.execution.parcels import Weighing
 from mlestar_jupyter.execution.prefix import (
-    Digests,
     ReusedCell,
     Snapshot,
     Snapshots,
@@ -69,10 +69,17 @@ def test_the_salt_follows_the_environment_and_the_content_of_the_data(tmp_path: 
     folder.mkdir()
     table.write_text("a\n1\n")
     (folder / "more.csv").write_text("b\n2\n")
-    digests = Digests()
+    linked = tmp_path / "linked"
+    linked.symlink_to(folder)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.csv").write_text("c\n1\n")
+    weighing = Weighing()
 
     def told(environment: dict[str, str]) -> str:
-        return salt(environment, [("train.csv", Digests().of(table)), ("data", digests.of(folder))])
+        inputs = {"train.csv": table, "data": linked}
+        return salt(environment, [(n, weighing.parcel(n, p).key) for n, p in inputs.items()])
 
     first = told({"OMP_NUM_THREADS": "1"})
     assert told({"OMP_NUM_THREADS": "1"}) == first
@@ -81,7 +88,10 @@ def test_the_salt_follows_the_environment_and_the_content_of_the_data(tmp_path: 
     second = told({"OMP_NUM_THREADS": "1"})
     assert second != first
     (folder / "more.csv").write_text("b\n2\n3\n")
-    assert told({"OMP_NUM_THREADS": "1"}) != second
+    third = told({"OMP_NUM_THREADS": "1"})
+    assert third != second
+    (tmp_path / "elsewhere" / "x.csv").write_text("c\n2\n9\n")
+    assert told({"OMP_NUM_THREADS": "1"}) != third, "what links lead to is staged as well"
 
 
 @pytest.mark.parametrize(
