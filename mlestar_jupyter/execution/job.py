@@ -74,7 +74,6 @@ class Job:
     def execute(self) -> Outcome:
         """Stage, run, judge, hand over, clear up."""
         _check_installation()
-        self._clear_output()
         if self._ways() != ("plain",):  # a server starts once: not on the clock of a candidate
             self.starter.prepare(self.confinement.common(self.execution.limits.threads))
         self._began = time.monotonic()
@@ -109,6 +108,7 @@ class Job:
     def _attempt(self, way: Way) -> Outcome | None:
         """Execute once. None when a kernel of this kind cannot be had, or was lost."""
         progress, limits = Progress(), self.execution.limits
+        self._clear_output()  # also what an attempt before this one has left
         with self.starter.begin(self._wanted(progress), way) as beginning:
             if self.watchdog.reason is None:
                 try:

@@ -65,12 +65,21 @@ def settle(order: dict[str, Any], log: int) -> None:
     os.environ.update(order["environment"])
     os.chdir(order["work"])
     tempfile.tempdir = None
+    _give_blas_its_threads()
     adopt_orphans(True)
     if order["enclosure"] is not None:
         enclosure = Enclosure.from_json(order["enclosure"])
         launch.tell(Path(order["scratch"]), enclose(enclosure))
         if enclosure.walls and not enclosure.network:
             adapt_ipykernel()
+
+
+def _give_blas_its_threads() -> None:
+    """OpenBLAS was loaded with one thread, for a server with more of them could not be forked."""
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "")
+    threadpoolctl = sys.modules.get("threadpoolctl")
+    if threadpoolctl is not None and threads.isdigit() and int(threads) > 1:
+        threadpoolctl.threadpool_limits(int(threads), user_api="blas")
 
 
 def draw_new_randomness() -> None:

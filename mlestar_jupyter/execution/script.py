@@ -42,7 +42,7 @@ def run_python(
     memory = limits.memory or confinement.memory
     confinement = dataclasses.replace(confinement, memory=memory)
     tree = ProcessTree()
-    watchdog = Watchdog(tree.kill)
+    watchdog = Watchdog(tree.fell)
     watcher = Watcher(tree, watchdog, memory)
     environment = dict(confinement.environment(folder, limits.threads))
     # The backend of notebooks shows nothing outside of one, and may not be installed.

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -110,6 +111,7 @@ class ForkServer:
     """A server process of our own. ``start`` may be called from many threads."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self._started: weakref.WeakSet[ServedProcess] = weakref.WeakSet()
         self.folder = Path(tempfile.mkdtemp(prefix="mlestar-server-"))
         self._address = str(self.folder / "s")
         self._log = (self.folder / "log").open("wb")
@@ -149,7 +151,14 @@ class ForkServer:
         except OSError as error:
             line.close()
             raise WarmError("the server of warm kernels is gone") from error
-        return ServedProcess(line)
+        process = ServedProcess(line)
+        self._started.add(process)
+        return process
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no process of it is left that somebody may still use."""
+        return all(process.poll() is not None for process in list(self._started))
 
     def close(self) -> None:
         """End the server and everything that it started."""
@@ -171,6 +180,11 @@ class Spares:
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked."""
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody uses what it started: those are no matter of its any more."""
         return True
 
     def start(self, order: Mapping[str, Any], log: IO[bytes]) -> Process:

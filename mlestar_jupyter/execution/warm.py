@@ -42,7 +42,6 @@ class WarmKernels:
         with self._lock:
             packages = _packages()
             if packages != self._packages:
-                # Their kernels may be at work: they end with us.
                 self._retired += self._servers.values()
                 self._servers.clear()
                 self._packages = packages
@@ -54,7 +53,14 @@ class WarmKernels:
             self._servers.move_to_end(key)
             while len(self._servers) > _MOST_SERVERS:
                 self._retired.append(self._servers.popitem(last=False)[1])
+            self._end_retired()
             return server
+
+    def _end_retired(self) -> None:
+        """Kernels of those that are asked no more may be at work still: they end with the last."""
+        for server in [server for server in self._retired if server.is_idle]:
+            self._retired.remove(server)
+            server.close()
 
     def borrow(self) -> WarmKernels:
         """From now on, one more needs them."""
@@ -68,7 +74,7 @@ class WarmKernels:
         """One less needs them. What nobody needs is ended after some minutes."""
         with self._lock:
             self._users -= 1
-            if not self._users and self._servers:
+            if not self._users and (self._servers or self._retired):
                 self._idle = threading.Timer(_IDLE_SECONDS, self._close_if_idle)
                 self._idle.daemon = True
                 self._idle.start()

@@ -193,6 +193,26 @@ def test_kernels_that_do_not_seed_draw_different_numbers(
     assert len(set(drawn)) == 3
 
 
+def test_blas_has_as_many_threads_as_in_a_kernel_that_is_started_from_nothing(
+    executor: PapermillExecutor, plain: PapermillExecutor, build: Callable[..., Any]
+) -> None:
+    source = (
+        "import numpy as np, threadpoolctl\nfrom scipy import linalg\n"
+        "X = np.random.default_rng(0).normal(size=(2000, 400))\n"
+        "values = [X.T @ X, np.linalg.svd(X, full_matrices=False)[1], linalg.eigh(X.T @ X)[0]]\n"
+        "blas = [d for d in threadpoolctl.threadpool_info() if d['user_api'] == 'blas']\n"
+        "x = (sorted(d['num_threads'] for d in blas), [v.tobytes().hex() for v in values])\n"
+    )
+    texts = []
+    for runs, label in ((executor, "warm"), (plain, "plain")):
+        execution = build(source + WRITE, label=label)
+        execution = dataclasses.replace(execution, limits=Limits(60, threads=2))
+        assert runs.run(execution).status == "ok"
+        texts.append(execution.predictions.read_text())
+    assert texts[0][:8] == texts[1][:8]
+    assert texts[0] == texts[1]
+
+
 def test_what_a_dead_kernel_leaves_behind_is_ended(
     build: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -411,6 +431,21 @@ def test_a_failure_that_only_a_snapshot_has_turns_reuse_off_and_is_told(
     assert "unchanged cells are executed again" in said[0]
 
 
+def test_what_a_failed_attempt_wrote_is_not_taken_for_the_next_ones(
+    build: Callable[..., Any],
+) -> None:
+    executor = PapermillExecutor(jobs=1, tell=lambda _: None)
+    first = "import os, time\ntime.sleep(0.4)\nmine = os.getpid()"
+    last = "if mine != os.getpid():\n    x = 1\n    " + WRITE + "\n    raise ValueError"
+    try:
+        for _ in range(2):
+            execution = build(first, last)
+            assert executor.run(execution).status == "ok"
+            assert not execution.predictions.exists()
+    finally:
+        executor.close()
+
+
 def test_time_that_is_up_in_the_first_cells_names_the_block(
     executor: PapermillExecutor, build: Callable[..., Any]
 ) -> None:
@@ -495,6 +530,26 @@ def test_kernels_know_of_packages_that_were_installed_meanwhile(
         executor.run(build("x = 1\n" + WRITE))
         (after,) = kernels.servers
         assert before is not after
+    finally:
+        executor.close()
+
+
+def test_servers_that_are_asked_no_more_end_when_their_kernels_have(
+    build: Callable[..., Any], kernels: WarmKernels
+) -> None:
+    executor = PapermillExecutor(jobs=1, reuse=False)
+    us = psutil.Process()
+
+    def servers_alive() -> set[int]:
+        found = [child for child in us.children() if child.status() != psutil.STATUS_ZOMBIE]
+        return {child.pid for child in found if "fork_server" in " ".join(child.cmdline())}
+
+    before = servers_alive()
+    try:
+        for threads in (1, 2, 3, 4):
+            execution = dataclasses.replace(build("x = 1\n" + WRITE), limits=Limits(60, threads))
+            assert executor.run(execution).status == "ok"
+        assert len(servers_alive() - before) == 2
     finally:
         executor.close()
 
