@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlestar_jupyter.algorithm.folds import Folds
+from mlestar_jupyter.algorithm.folds import Folds, first_bad
 from mlestar_jupyter.candidate import Outcome
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded, InvalidPredictions
 from mlestar_jupyter.solution import Solution
 
@@ -38,27 +39,43 @@ def confirm(
     """Execute from clean kernels what was begun with snapshots; the outcomes that count.
 
     A difference turns the reuse of cells off and is told. When no time is left, what there is
-    stays. Raises InvalidPredictions where there are none that can be graded.
+    stays. Raises InvalidPredictions where there are none that can be graded, and Stopped when the
+    user stops meanwhile.
     """
     run = context.run
     wanted = [p for p, outcome in zip(purposes, outcomes, strict=True) if outcome.reused]
     before = {purpose: run.graded_fold(candidate, purpose) for purpose in wanted}
     found = dict(zip(purposes, outcomes, strict=True))
     clean = _execute(context, candidate, solution, limit, wanted)
-    ended = next((outcome for outcome in clean.values() if outcome.status != "ok"), None)
+    ended = first_bad(list(clean.values()))
     if ended is not None and ended.status == "cancelled":
+        if context.budget.is_stopped:
+            raise Stopped  # in flight when the user stopped: done again on resume
         run.emit("note", text=f"{candidate} could not be executed from clean kernels in time")
         return list(outcomes)
     run.forget_grades(candidate)
-    if ended is not None:
+    if ended is None:
+        _compare(context, candidate, solution, limit, before)
+    elif ended.status == "failed":  # all else, such as time, says nothing against snapshots
         why = f"{candidate} fails in a clean kernel ({ended.words})"
         context.executor.stop_reusing(why)
-        return list((found | clean).values())
-    for purpose in wanted:
-        if not is_same(before[purpose], run.graded_fold(candidate, purpose)):
-            _blame(context, candidate, solution, limit, purpose)
-            break
     return list((found | clean).values())
+
+
+def _compare(
+    context: Context, candidate: str, solution: Solution, limit: float, before: dict[int, Graded]
+) -> None:
+    """Look for the first fold whose predictions differ. Raises InvalidPredictions."""
+    for fold, graded in before.items():
+        try:
+            again = context.run.graded_fold(candidate, fold)
+        except InvalidPredictions as error:
+            why = f"predictions of {candidate} from a clean kernel cannot be graded ({error})"
+            context.executor.stop_reusing(why)
+            raise
+        if not is_same(graded, again):
+            _blame(context, candidate, solution, limit, fold)
+            return
 
 
 def is_same(one: Graded, other: Graded) -> bool:

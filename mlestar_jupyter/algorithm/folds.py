@@ -106,3 +106,10 @@ class Folds:
             outcome = replace(outcome, status="cancelled", failure=None)  # the run's time was up
         run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
         return outcome
+
+
+def first_bad(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The first that went wrong; rather one that did so itself than one that was ended for it."""
+    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
+    own = [outcome for outcome in bad if outcome.status != "cancelled"]
+    return next(iter([*own, *bad]), None)

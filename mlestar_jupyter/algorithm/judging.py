@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlestar_jupyter.algorithm.acceptance import decide, spread
 from mlestar_jupyter.algorithm.confirming import confirm
-from mlestar_jupyter.algorithm.folds import Folds
+from mlestar_jupyter.algorithm.folds import Folds, first_bad
 from mlestar_jupyter.algorithm.racing import Race, opponent
 from mlestar_jupyter.candidate import ADDED, Candidate, Failure, Finding, Outcome, Proposal, Status
 from mlestar_jupyter.checks.leakage import find_leaks
@@ -132,12 +132,12 @@ class Judgement:
             outcomes, lost = self._execute(solution, self.run.validation.purposes)
             if lost:
                 return "stopped_early", Failure("", "", lost), None
-            if (ended := _not_ok(outcomes)) is not None:
+            if (ended := first_bad(outcomes)) is not None:
                 return ended.status, ended.failure or Failure("", "", ended.words), None
             score = self._score()
             if any(outcome.reused for outcome in outcomes) and self._is_promising(solution, score):
                 outcomes = self._confirm(solution, outcomes)
-                if (ended := _not_ok(outcomes)) is not None:
+                if (ended := first_bad(outcomes)) is not None:
                     return ended.status, ended.failure or Failure("", "", ended.words), None
                 score = self._score()
         except InvalidPredictions as error:
@@ -224,10 +224,3 @@ class Judgement:
             debug_rounds=self.rounds,
             findings=self.findings,
         )
-
-
-def _not_ok(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The first that went wrong; rather one that did so itself than one that was ended for it."""
-    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
-    own = [outcome for outcome in bad if outcome.status != "cancelled"]
-    return next(iter([*own, *bad]), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from cast import SmallCast
-from scripted import Scripted, solution
+from scripted import PATIENCE, Scripted, solution
 
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.confirming import is_same
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome, Proposal
+from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.interfaces import Execution
@@ -33,6 +35,7 @@ class FromSnapshots(Scripted):
     differs = 0.0
     clean = "ok"
     restless = False
+    held = ""  # the fold whose clean execution goes on until it is cancelled
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -40,13 +43,22 @@ class FromSnapshots(Scripted):
         self.stopped: list[str] = []
 
     def run(self, execution: Execution) -> Outcome:
+        if execution.fresh and execution.label == self.held:
+            self.hold(execution.solution.title, int(self.held.removeprefix("fold-")))
         outcome = super().run(execution)
         if not execution.fresh:
             return replace(outcome, reused=2, saved=7.0)
+        if outcome.status == "cancelled":
+            return outcome
         self.fresh.append(self.begun[-1])
         if self.clean == "failed":
             return replace(outcome, status="failed", failure=Failure("model", "ValueError", "no"))
         return replace(outcome, status=self.clean)  # type: ignore[arg-type]
+
+    def until_fresh(self, wanted: tuple[str, int]) -> None:
+        """Come back when this fold is executed for the second time."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.begun.count(wanted) == 2, PATIENCE)
 
     def _predict(self, execution: Execution, fold: int, says: dict[str, Any]) -> None:
         bias = 0.0 if execution.fresh else self.differs
@@ -134,6 +146,39 @@ def test_what_fails_in_a_clean_kernel_has_failed_and_turns_reuse_off(opened) -> 
     first = judge(context, "first", 1.0)
     assert (first.status, first.score) == ("failed", None)
     assert executor.stopped == [f"{first.id} fails in a clean kernel (block model: ValueError: no)"]
+
+
+def test_a_fold_that_is_ended_because_another_fails_is_no_lack_of_time(opened) -> None:
+    narrow, executor = opened
+    narrow.run.change_settings(jobs=2)
+    budget = Budget(600, lambda: narrow.run.elapsed)
+    context = Context(narrow.run, SmallCast(), executor, budget)
+    executor.clean, executor.held = "failed", "fold-1"
+    first = judge(context, "first", 1.0)
+    context.close()
+    assert (first.status, first.score) == ("failed", None)
+    assert executor.stopped == [f"{first.id} fails in a clean kernel (block model: ValueError: no)"]
+
+
+def test_what_takes_too_long_in_a_clean_kernel_says_nothing_against_snapshots(opened) -> None:
+    context, executor = opened
+    executor.clean = "timed_out"
+    first = judge(context, "first", 1.0)
+    assert (first.status, first.score) == ("timed_out", None)
+    assert executor.stopped == []
+
+
+def test_what_is_stopped_while_it_is_confirmed_is_not_judged(opened) -> None:
+    context, executor = opened
+    executor.held = "fold-1"
+    with ThreadPoolExecutor(1) as pool:
+        judged = pool.submit(judge, context, "first", 1.0)
+        executor.until_fresh(("first", 1))
+        context.budget.stop()
+        executor.cancel()
+        with pytest.raises(Stopped):
+            judged.result()
+    assert context.run.state.candidates == {}
 
 
 def test_without_time_to_confirm_it_what_there_is_stays(opened) -> None:
