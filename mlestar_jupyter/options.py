@@ -193,9 +193,7 @@ def to_settings(values: Mapping[str, Any], defaults: Settings | None = None) -> 
         changes["candidate_seconds"] = values["candidate_time"]
     if values.get("paper_rule"):
         changes["acceptance"] = None
-    if values.get("no_reproduce"):
-        changes["reproduce"] = False
-    for name in ("warm_kernels", "reuse", "early_stop"):
+    for name in ("reproduce", "warm_kernels", "reuse", "early_stop"):
         if values.get(f"no_{name}"):
             changes[name] = False
     if values.get("step"):

@@ -83,7 +83,9 @@ class Prover:
         self._until = time.monotonic() + seconds
         self._seconds = seconds
         settings = run.settings
-        self._confinement = Confinement.for_jobs(settings.jobs, settings.sandbox, settings.memory)
+        # Those of a run may be a cluster's; exports are proven here.
+        self._jobs = min(settings.jobs, os.cpu_count() or 1)
+        self._confinement = Confinement.for_jobs(self._jobs, settings.sandbox, settings.memory)
         # A staging of our own: the run folder may be read-only.
         self._staging = Staging(run.task, run.validation, output / "folds")
 
@@ -96,7 +98,7 @@ class Prover:
 
     @property
     def _limits(self) -> Limits:
-        threads = max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
+        threads = max(1, (os.cpu_count() or 1) // self._jobs)
         return Limits(self._until - time.monotonic(), threads)
 
     def _hindrance(self) -> str:
@@ -261,7 +263,7 @@ class Prover:
                 predictions = folder.work / str(values["predictions_path"])
                 return grade(self.run.task, rows, predictions).value, len(rows)
 
-        with ThreadPoolExecutor(self.run.settings.jobs, "mlestar-export") as pool:
+        with ThreadPoolExecutor(self._jobs, "mlestar-export") as pool:
             try:
                 graded = list(pool.map(grade_fold, self.run.validation.purposes))
             except InvalidPredictions as error:

@@ -18,7 +18,7 @@ from mlestar_jupyter.errors import JournalError
 from mlestar_jupyter.events import Event, Kind, Listener
 from mlestar_jupyter.grading import Graded, grade
 from mlestar_jupyter.journal import Journal, is_locked, read_events
-from mlestar_jupyter.settings import Settings
+from mlestar_jupyter.settings import NOT_ISOLATED, Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.staging import Staging
 from mlestar_jupyter.state import State
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 #: Folder (beside the notebook or the shell) under which runs are kept.
 RUNS = Path("mlestar_runs")
 #: What is said of a run whose candidates nothing encloses.
-NOT_ISOLATED = "not isolated: candidates run with your rights"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from mlestar_jupyter.errors import SettingsError
 
 #: The casts that can be asked for. Those named ``-only`` never go over to the playbook.
 AGENTS = ("playbook", "gemini", "gemini-only", "openai", "openai-only")
+#: What is said of candidates that nothing encloses, with more words to come.
+NOT_ISOLATED = "not isolated: candidates run with your rights"
 #: Whether candidates are enclosed.
 SANDBOXES = ("auto", "off")
 #: The roles of a cast, each of which may have a model of its own.

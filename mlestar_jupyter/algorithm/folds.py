@@ -71,7 +71,7 @@ class Folds:
             return True
         if self.race is not None and not all(done):
             # In their order, so that a race does not hang on which fold was faster.
-            self.lost = self.race.look([*done, False].index(False))
+            self.lost = self.race.look(done.index(False))
         return bool(self.lost)
 
     def _end(self, futures: Sequence[Future[Outcome]]) -> None:

@@ -36,10 +36,9 @@ class Judgement:
         self.run = context.run
         self.proposal = proposal
         self.id = candidate
-        limit = context.limit
-        if not is_asked:
-            limit = context.limit_of(proposal.parents, added=proposal.stage in ADDED)
-        self.brief = replace(context.brief(proposal.branch), candidate=candidate, limit=limit)
+        made_of = () if is_asked else proposal.parents
+        brief = context.brief(proposal.branch, made_of=made_of, added=proposal.stage in ADDED)
+        self.brief = replace(brief, candidate=candidate)
         self.opponent = None if is_asked else opponent(self.run, proposal)
         self.seconds = 0.0
         self.slowest = 0.0
@@ -197,7 +196,7 @@ class Judgement:
         """Add up what executions took; the slowest as if every cell had been executed."""
         self.seconds += sum(outcome.seconds for outcome in outcomes)
         whole = [outcome.seconds + outcome.saved for outcome in outcomes]
-        self.slowest = max(self.slowest, *whole) if whole else self.slowest
+        self.slowest = max([self.slowest, *whole])
 
     def _record(
         self, solution: Solution, status: Status, reason: str, score: Score | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
+import os
 import threading
 import time
 import uuid
@@ -109,6 +110,8 @@ class DaskExecutor:
         read: Sequence[Path] = (),
     ) -> Outcome:
         """Execute any notebook on this machine: it says itself where its data lies, namely here."""
+        # The threads are those that a worker has.
+        limits = replace(limits, threads=min(limits.threads, os.cpu_count() or 1))
         return self._here.run_notebook(notebook, limits, output, label, read)
 
     def stop_reusing(self, reason: str) -> None:
@@ -191,8 +194,6 @@ class DaskExecutor:
     ) -> Outcome:
         """Send what the worker lacks, let it execute, and take in what it wrote."""
         execution = work.execution
-        known = {parcel.key: parcel for parcel in parcels.values()}
-        sources = {parcel.key: execution.inputs[name] for name, parcel in parcels.items()}
         job = Job(
             id=work.id,
             tenant=self._tenant,
@@ -205,8 +206,9 @@ class DaskExecutor:
             fresh=execution.fresh or not self._reuses,
         )
         for _ in range(ATTEMPTS):
-            for key, source in sources.items():
-                cluster.shipping.deliver(job, known[key], source, worker, work.is_cancelled)
+            for name, parcel in parcels.items():
+                source = execution.inputs[name]
+                cluster.shipping.deliver(job, parcel, source, worker, work.is_cancelled)
             work.begin()
             done: Done = cluster.link.call(
                 worker, cluster_worker.execute, job, is_given_up=work.is_overdue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import shutil
@@ -15,6 +16,7 @@ from mlestar_jupyter.execution.enclosure import Enclosed, Enclosure
 from mlestar_jupyter.execution.environment import PER_EXECUTION, away_from_home, kernel_environment
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.memory import PROCESSES, default_memory
+from mlestar_jupyter.interfaces import Limits
 
 _LEAST_FILE = 2**30  # bytes
 # The system counts threads: the watcher's limit is the strict one, this is a net below it.
@@ -43,6 +45,10 @@ class Confinement:
         """That of each of so many jobs; without ``memory`` they share what the machine has."""
         return cls(memory or default_memory(jobs), sandbox != "off")
 
+    def within(self, limits: Limits) -> Confinement:
+        """The same with these limits of memory, where they have one."""
+        return dataclasses.replace(self, memory=limits.memory or self.memory)
+
     def enclosure(self, folder: WorkingFolder, read: Sequence[Path] = ()) -> Enclosure:
         """What an execution in this folder may do; ``read`` are more paths that it may read."""
         free = shutil.disk_usage(folder.scratch).free
@@ -57,17 +63,15 @@ class Confinement:
 
     def common(self, threads: int) -> dict[str, str]:
         """The environment that executions have in common: what is no matter of their folders."""
-        nowhere = Path()
-        environment = kernel_environment(os.environ, threads=threads, work=nowhere, scratch=nowhere)
-        if self.walls and landlock.version():
-            environment = away_from_home(environment, Path.home())
+        environment = self._environment(threads, Path(), Path(), Path.home())
         return {name: value for name, value in environment.items() if name not in PER_EXECUTION}
 
     def environment(self, folder: WorkingFolder, threads: int) -> Mapping[str, str]:
         """The environment of an execution in this folder, with a home folder that it can use."""
-        environment = kernel_environment(
-            os.environ, threads=threads, work=folder.work, scratch=folder.scratch
-        )
+        return self._environment(threads, folder.work, folder.scratch, folder.home)
+
+    def _environment(self, threads: int, work: Path, scratch: Path, home: Path) -> dict[str, str]:
+        environment = kernel_environment(os.environ, threads=threads, work=work, scratch=scratch)
         if self.walls and landlock.version():
-            return away_from_home(environment, folder.home)
+            return away_from_home(environment, home)
         return environment

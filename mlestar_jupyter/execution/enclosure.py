@@ -17,13 +17,13 @@ from typing import Any
 
 from mlestar_jupyter.execution import installation, landlock, seccomp
 from mlestar_jupyter.execution.system import adopt_orphans
+from mlestar_jupyter.settings import NOT_ISOLATED
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-NOT_ISOLATED = "not isolated: candidates run with your rights"
 
 _PR_CAPBSET_DROP, _PR_CAP_AMBIENT = 24, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -46,7 +46,6 @@ class Enclosure:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     walls: bool = True
-    network: bool = False
     memory: int | None = None
     processes: int | None = None
     file_size: int | None = None
@@ -129,16 +128,16 @@ def enclose(enclosure: Enclosure) -> Enclosed:
         problems.append("this system has no Landlock (Linux 5.13 and later can have it)")
     with _told(problems, "Landlock"):
         if landlock.version():
-            landlock.restrict(_paths(enclosure), network=enclosure.network)
+            landlock.restrict(_paths(enclosure))
             version = landlock.version()
-            network = "tcp" if version >= landlock.TCP_SINCE and not enclosure.network else ""
+            network = "tcp" if version >= landlock.TCP_SINCE else ""
     has_calls = False
     if not seccomp.is_known():
         problems.append("system calls of this machine are not known")
     with _told(problems, "seccomp"):
         if seccomp.is_known():
-            seccomp.refuse(network=enclosure.network)
-            has_calls, network = True, "" if enclosure.network else "all"
+            seccomp.refuse()
+            has_calls, network = True, "all"
     signals = version >= landlock.SIGNALS_SINCE
     return Enclosed(version, network, signals, bool(version) or has_calls, tuple(problems))
 

@@ -52,12 +52,11 @@ class Job:
         self.execution = execution
         self.starter = starter
         self.output = execution.output.absolute()
-        memory = execution.limits.memory or confinement.memory
-        self.confinement = dataclasses.replace(confinement, memory=memory)
+        self.confinement = confinement.within(execution.limits)
         self.read = read
         self.tree = ProcessTree()
         self.watchdog = Watchdog(self.tree.fell)
-        self.watcher = Watcher(self.tree, self.watchdog, memory)
+        self.watcher = Watcher(self.tree, self.watchdog, self.confinement.memory)
         self.done = threading.Event()
         self.outcome: Outcome | None = None
         self.error: BaseException | None = None
@@ -109,10 +108,11 @@ class Job:
         """Execute once. None when a kernel of this kind cannot be had, or was lost."""
         progress, limits = Progress(), self.execution.limits
         self._clear_output()  # also what an attempt before this one has left
-        with self.starter.begin(self._wanted(progress), way) as beginning:
+        wanted = self._wanted(progress)
+        with self.starter.begin(wanted, way) as beginning:
             if self.watchdog.reason is None:
                 try:
-                    self._run(beginning, progress)
+                    self._run(wanted, beginning, progress)
                 except WarmError as error:
                     self.starter.stop_warming(str(error))
                     return None
@@ -159,7 +159,7 @@ class Job:
             )
         return list(notebook.cells)
 
-    def _run(self, beginning: Beginning, progress: Progress) -> None:
+    def _run(self, wanted: Wanted, beginning: Beginning, progress: Progress) -> None:
         """Let papermill execute the notebook; what goes wrong in it is told by ``progress``."""
         from nbclient.exceptions import DeadKernelError
         from papermill import PapermillExecutionError, execute_notebook
@@ -170,8 +170,7 @@ class Job:
         logging.getLogger("papermill").addFilter(_is_not_ours)
         papermill_engines.register(NAME, MlestarEngine)  # also when we run from a source tree
         execution, folder = self.execution, beginning.folder
-        environment = self.confinement.environment(folder, execution.limits.threads)
-        enclosure = self.confinement.enclosure(folder, self.read)
+        environment, enclosure = wanted.environment(folder), wanted.enclosure(folder)
         kernel = Kernel(
             folder.scratch, folder.work, environment, self.tree, enclosure, beginning.start
         )

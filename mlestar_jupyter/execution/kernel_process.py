@@ -70,7 +70,7 @@ def settle(order: dict[str, Any], log: int) -> None:
     if order["enclosure"] is not None:
         enclosure = Enclosure.from_json(order["enclosure"])
         launch.tell(Path(order["scratch"]), enclose(enclosure))
-        if enclosure.walls and not enclosure.network:
+        if enclosure.walls:
             adapt_ipykernel()
 
 

@@ -50,15 +50,15 @@ def version() -> int:
     return max(0, found)
 
 
-def restrict(paths: Mapping[str, int], *, network: bool) -> None:
-    """Allow files only as ``paths`` says, by path; signals only among ourselves; TCP if asked.
+def restrict(paths: Mapping[str, int]) -> None:
+    """Allow files only as ``paths`` says, by path; signals only among ourselves; no TCP.
 
     Paths that are not there are passed over. It can be called again, to allow less. There must be
     no other thread. OSError when it cannot be done.
     """
     known = version()
     rights = (1 << _RIGHTS.get(known, 16)) - 1
-    tcp = _TCP if known >= TCP_SINCE and not network else 0
+    tcp = _TCP if known >= TCP_SINCE else 0
     scopes = _SCOPES if known >= SIGNALS_SINCE else 0
     # The structure has grown with the versions; an old system refuses what it does not know.
     size = 24 if known >= SIGNALS_SINCE else 16 if known >= TCP_SINCE else 8

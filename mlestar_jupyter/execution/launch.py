@@ -66,7 +66,7 @@ def main(folder: Path, arguments: list[str]) -> None:
     tell(folder, enclosed)
     if arguments[:2] != ["-m", KERNEL]:
         os.execv(sys.executable, [sys.executable, *arguments])
-    if enclosure.walls and not enclosure.network:
+    if enclosure.walls:
         adapt_ipykernel()
     sys.path.insert(0, os.getcwd())
     sys.argv = [KERNEL, *arguments[2:]]

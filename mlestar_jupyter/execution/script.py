@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -39,11 +38,10 @@ def run_python(
     ``read`` are folders and files that the script reads where they lie. What it does wrong is
     told in the result. ExecutionError when it cannot be started.
     """
-    memory = limits.memory or confinement.memory
-    confinement = dataclasses.replace(confinement, memory=memory)
+    confinement = confinement.within(limits)
     tree = ProcessTree()
     watchdog = Watchdog(tree.fell)
-    watcher = Watcher(tree, watchdog, memory)
+    watcher = Watcher(tree, watchdog, confinement.memory)
     environment = dict(confinement.environment(folder, limits.threads))
     # The backend of notebooks shows nothing outside of one, and may not be installed.
     environment |= {MARK: tree.mark, "MPLBACKEND": "agg", "PYTHONIOENCODING": "utf-8"}

@@ -57,13 +57,13 @@ def is_known() -> bool:
     return platform.machine() in _MACHINES
 
 
-def refuse(*, network: bool) -> None:
-    """Refuse these calls from now on, with PermissionError; those for the network unless asked.
+def refuse() -> None:
+    """Refuse these calls from now on, with PermissionError.
 
     What is left of sockets: pairs, and unix sockets that others connect to. To connect is refused
     whatever the address, because a filter cannot read it. OSError when it cannot be done.
     """
-    program = b"".join(struct.pack("HBBI", *step) for step in _program(network))
+    program = b"".join(struct.pack("HBBI", *step) for step in _program())
     buffer = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):
@@ -75,7 +75,7 @@ def refuse(*, network: bool) -> None:
     check(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(described), 0, 0))
 
 
-def _program(network: bool) -> list[_Instruction]:
+def _program() -> list[_Instruction]:
     architecture, column = _MACHINES[platform.machine()]
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -85,9 +85,7 @@ def _program(network: bool) -> list[_Instruction]:
     ]
     if architecture == _MACHINES["x86_64"][0]:
         steps += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _DENY)]
-    refused = [numbers[column] for numbers in _REFUSED.values()]
-    refused += [] if network else [_CONNECT[column]]
-    for number in refused:
+    for number in (*(numbers[column] for numbers in _REFUSED.values()), _CONNECT[column]):
         steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _DENY)]
     # Its flags lie in memory: the C library goes back to clone, whose flags can be seen.
     steps += [(_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
@@ -100,15 +98,14 @@ def _program(network: bool) -> list[_Instruction]:
         (_LOAD, 0, 0, _argument(0)),
         (_EQUAL, 1, 0, 0), (_RETURN, 0, 0, _DENY),
     ])  # fmt: skip
-    if not network:
-        for call in (_SOCKET, _SOCKETPAIR):
-            # Datagrams are sent to an address without a connection.
-            steps += _when(call[column], [
-                (_LOAD, 0, 0, _argument(0)),
-                (_EQUAL, 1, 0, _AF_UNIX), (_RETURN, 0, 0, _DENY),
-                (_LOAD, 0, 0, _argument(1)), (_AND, 0, 0, _TYPE),
-                (_EQUAL, 0, 1, _SOCK_DGRAM), (_RETURN, 0, 0, _DENY),
-            ])  # fmt: skip
+    for call in (_SOCKET, _SOCKETPAIR):
+        # Datagrams are sent to an address without a connection.
+        steps += _when(call[column], [
+            (_LOAD, 0, 0, _argument(0)),
+            (_EQUAL, 1, 0, _AF_UNIX), (_RETURN, 0, 0, _DENY),
+            (_LOAD, 0, 0, _argument(1)), (_AND, 0, 0, _TYPE),
+            (_EQUAL, 0, 1, _SOCK_DGRAM), (_RETURN, 0, 0, _DENY),
+        ])  # fmt: skip
     return [*steps, (_RETURN, 0, 0, _ALLOW)]
 
 

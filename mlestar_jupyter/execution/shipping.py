@@ -54,6 +54,8 @@ class Shipping:
                 peer = self._peer(parcel.key)
                 if not peer:
                     shipment.from_here()
+                    with self._lock:  # the next one asks this worker
+                        self._holders[parcel.key].add(worker)
             if peer:
                 try:
                     shipment.from_worker(peer)

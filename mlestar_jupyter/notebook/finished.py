@@ -30,8 +30,9 @@ from mlestar_jupyter.notebook.python_source import assignment, fold_code, litera
 from mlestar_jupyter.notebook.search_story import matters_cells, search_cells
 from mlestar_jupyter.notebook.solution_story import solution_cells
 from mlestar_jupyter.notebook.sources import sources_words
-from mlestar_jupyter.run import NOT_ISOLATED, Run
+from mlestar_jupyter.run import Run
 from mlestar_jupyter.score import format_number
+from mlestar_jupyter.settings import NOT_ISOLATED
 from mlestar_jupyter.solution import Solution, notebook_metadata
 
 Verdict = Literal["reproduced", "differs", "not verified"]
@@ -133,7 +134,7 @@ def trust_lines(run: Run, candidate: Candidate) -> list[str]:
             "Isolated: candidates could read only what was put into their own folder, write only "
             "there, and had no network."
         )
-    elif words != NOT_ISOLATED:
+    elif not words.startswith(NOT_ISOLATED):
         lines.append(f"Not fully isolated from the user's files and network ({escape(words)}).")
     else:
         lines.append(
