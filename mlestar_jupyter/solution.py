@@ -15,6 +15,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mlestar_jupyter.errors import ReplyError
+from mlestar_jupyter.parsing import parse_python
 
 #: What every execution may rely on (the contract of the solution notebook). A run replaces the
 #: values through papermill, so the source is the same for every fold and purpose.
@@ -264,9 +265,9 @@ def _unique(name: str, blocks: Iterable[Block], reserved: Iterable[str | None] =
 def _parse(source: str) -> ast.Module:
     """Parse a cell; lines of IPython's own syntax are passed over if it is no Python without."""
     try:
-        return ast.parse(source)
+        return parse_python(source)
     except SyntaxError:
-        return ast.parse(_without_magics(source))
+        return parse_python(_without_magics(source))
 
 
 def _without_magics(source: str) -> str:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mlestar_jupyter.parsing import parse_python
+
 #: Less than this is not worth a process that waits, in seconds.
 WORTH = 0.5
 #: States that are remembered as seen.
@@ -46,7 +48,7 @@ def draws_from_the_system(cells: Iterable[str]) -> bool:
     """Whether some cell makes a generator without a seed, or cannot be read at all."""
     for source in cells:
         try:
-            tree = ast.parse(source)
+            tree = parse_python(source)
         except (SyntaxError, ValueError):
             return True  # magics may do anything
         for node in ast.walk(tree):
@@ -65,7 +67,7 @@ def seeds(cells: Iterable[str]) -> bool:
     """Whether some cell seeds a generator that everybody shares."""
     found = False
     for source in cells:
-        calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call)]
+        calls = [n for n in ast.walk(parse_python(source)) if isinstance(n, ast.Call)]
         found = found or any(_called(call) in ("seed", "setstate", "set_state") for call in calls)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from mlestar_jupyter.notebook.plain_data import TaskData
 from mlestar_jupyter.notebook.python_source import fold_code
 from mlestar_jupyter.notebook.solution_story import solution_of
 from mlestar_jupyter.notebook.sources import sources_words
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Block, Solution
 
@@ -128,7 +128,7 @@ def _find(run: Run, candidate: str) -> Candidate:
 def _without_magics(source: str) -> str:
     """The source with magics as comments, if it has some: plain Python would stop at them."""
     try:
-        ast.parse(source)
+        parse_python(source)
     except SyntaxError:
         lines = source.split("\n")
         if lines[0].startswith("%%"):

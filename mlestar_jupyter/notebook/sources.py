@@ -12,6 +12,7 @@ from importlib import metadata
 
 from mlestar_jupyter.notebook.cells import card_links
 from mlestar_jupyter.notebook.markdown import code, escape, table
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.run import Run
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.spending import change_words
@@ -81,7 +82,7 @@ def modules_in(sources: Iterable[str]) -> set[str]:
     for source in sources:
         lines = [x for x in source.split("\n") if not x.lstrip().startswith(("%", "!"))]
         try:
-            tree = ast.parse("\n".join(lines))
+            tree = parse_python("\n".join(lines))
         except (SyntaxError, ValueError):
             continue
         for statement in ast.walk(tree):

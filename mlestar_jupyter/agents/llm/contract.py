@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from mlestar_jupyter.errors import ReplyError
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Block, Solution
 
 #: Set above the first block; to set them again would cut a solution off from its fold.
@@ -25,7 +26,7 @@ def check_block(block: Block, before: str = "") -> None:
     if not block.source.strip():
         raise ReplyError(f"block {block.name} is empty")
     try:
-        tree = ast.parse(block.source)
+        tree = parse_python(block.source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         text = getattr(error, "msg", error)
@@ -83,7 +84,7 @@ def _assigned(tree: ast.Module) -> set[str]:
 
 def _assigned_before(source: str) -> set[str]:
     try:
-        return _assigned(ast.parse(source))
+        return _assigned(parse_python(source))
     except (SyntaxError, ValueError):
         return set()
 

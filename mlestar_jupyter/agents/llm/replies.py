@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mlestar_jupyter.agents.llm.llm import Reply
 from mlestar_jupyter.errors import ReplyError, short_list
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import Block, Solution
 
 _OPENING = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$")
@@ -193,7 +194,7 @@ def _python(text: str) -> list[Fence]:
     if found:
         return found
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError):
         return [Fence("", text)] if _MARKER.match(text.lstrip()) else []
     is_code = any(not isinstance(part, ast.Expr) for part in tree.body)

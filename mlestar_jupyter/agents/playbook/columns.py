@@ -10,6 +10,7 @@ from typing import Any
 
 from mlestar_jupyter.agents.playbook.literals import Places
 from mlestar_jupyter.agents.playbook.rendering import written
+from mlestar_jupyter.parsing import parse_python
 
 #: Column names of a plan, as ``quoted`` writes them.
 QUOTED = r'"(?:[^"\\]|\\.)*"(?:, "(?:[^"\\]|\\.)*")*'
@@ -110,7 +111,7 @@ def _literals(source: str) -> list[ast.List | ast.Dict]:
 def _parts(source: str) -> list[ast.AST]:
     """The parts of a source; none when a person's edits left it no Python."""
     try:
-        return list(ast.walk(ast.parse(source)))
+        return list(ast.walk(parse_python(source)))
     except (SyntaxError, ValueError):
         return []
 

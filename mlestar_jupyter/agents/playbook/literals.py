@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from mlestar_jupyter.errors import ReplyError
+from mlestar_jupyter.parsing import parse_python
 
 Number = int | float
 
@@ -23,7 +24,7 @@ class Literal:
 def numbers(source: str) -> list[Literal]:
     """The named numbers of a block, in order; none when it is not Python."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return []
     place = Places(source)
@@ -69,7 +70,7 @@ def current(source: str, name: str) -> Number | None:
 def without_keywords(source: str, names: frozenset[str]) -> str:
     """The block without these numeric keyword arguments, so that a library's own values hold."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     place = Places(source)

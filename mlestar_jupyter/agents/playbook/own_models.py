@@ -13,6 +13,7 @@ from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.rendering import Code, render
 from mlestar_jupyter.errors import ReplyError, short_list
 from mlestar_jupyter.interfaces import ModelCard
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS
 
 #: What an example may use without making it: the block ``load`` has them.
@@ -74,13 +75,13 @@ def _definition(card: ModelCard) -> str:
     source = card.example.strip().replace("\r\n", "\n")
     where = f"the example of {card.name!r}"
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ReplyError(f"{where} is no Python (line {line}); {_WANTED}") from error
     if "model" not in _assigned(tree):
         source = _with_model(source, tree, where)
-        tree = ast.parse(source)
+        tree = parse_python(source)
     _check_names(source, tree, where)
     _check_installed(tree, where)
     return source

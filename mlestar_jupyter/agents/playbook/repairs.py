@@ -10,6 +10,7 @@ from mlestar_jupyter.agents.playbook.assembly import is_ours, model_names
 from mlestar_jupyter.agents.playbook.catalogue import BY_NAME
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.candidate import Failure
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import Solution
 
 #: Models to fall back on, each simpler and harder to break than the one before.
@@ -161,7 +162,7 @@ def _mend_predictions(facts: Facts, solution: Solution, message: str) -> Solutio
 def _frames(source: str) -> tuple[str, list[str]] | None:
     """The table that the block fits on, and those that it predicts for, by their names."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return None
     fitted, predicted = [], []

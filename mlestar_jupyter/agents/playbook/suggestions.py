@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.feature_words import features_in, is_removal
 from mlestar_jupyter.agents.playbook.features import TABLE, Feature
 from mlestar_jupyter.errors import ReplyError, short_list
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import Solution, normalise
 
 _LOG = r"\blog(?:1p|arithms?)?\b"
@@ -116,7 +116,7 @@ def _changes(reading: Reading, asked: _Words) -> bool:
     source = asked.solution.source(reading.block)
     try:
         changed = steps.apply(reading.plan, source, asked.facts)
-        ast.parse(changed)
+        parse_python(changed)
     except ReplyError as error:
         asked.objections.append(str(error))
         return False

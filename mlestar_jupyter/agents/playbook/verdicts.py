@@ -12,6 +12,7 @@ from mlestar_jupyter.agents.playbook.features import features_block
 from mlestar_jupyter.agents.playbook.joins import join_block, keys_only
 from mlestar_jupyter.candidate import Finding
 from mlestar_jupyter.interfaces import DataUsageEvidence, DataUsageVerdict, LeakageVerdict
+from mlestar_jupyter.parsing import parse_python
 from mlestar_jupyter.solution import DEFAULT_PARAMETERS, Block, Solution
 
 _PATHS = {str(value): name for name, value in DEFAULT_PARAMETERS.items() if name.endswith("_path")}
@@ -57,7 +58,7 @@ def _mended(facts: Facts, finding: Finding, source: str) -> str:
 def _dropping(facts: Facts, source: str, line: int) -> list[str]:
     """A line that takes the target, and what only train has, out of the fitted table."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return []
     forbidden = [facts.task.target, *facts.task.train_only]
@@ -110,7 +111,7 @@ def with_all_rows(solution: Solution) -> Solution:
 def _unthinned(source: str) -> str:
     """Without ``nrows=`` of train, and without ``train = train.sample(...)`` and its like."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return source
     lines = source.split("\n")
