@@ -237,7 +237,8 @@ class Execution:
     ``inputs`` maps names in the working folder to files or folders, which are copied there;
     nothing else is staged. What the solution wrote to ``predictions_path`` and ``model_path`` and
     the executed notebook are put into ``output`` (a folder, made if need be) under ``label``.
-    ``fresh`` asks for a kernel in which every cell is executed, though some were before.
+    ``fresh`` asks for a kernel in which every cell is executed, though some were before; without
+    it, they are taken over where that saves at least ``least_saved`` seconds.
     """
 
     solution: Solution
@@ -247,6 +248,7 @@ class Execution:
     output: Path
     label: str
     fresh: bool = False
+    least_saved: float = 0.0
 
     @property
     def executed(self) -> Path:

@@ -20,6 +20,7 @@ from mlestar_jupyter.candidate import ADDED, Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.interfaces import Agents, Brief, Executor
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.settings import Settings
 
 #: One execution is ended after this share of the run's time, unless the settings say otherwise;
 #: agents are told half of it, so that what they propose does not come near.
@@ -31,8 +32,13 @@ TIMES_THE_PARENTS, SHARE_ON_TOP = 5.0, 0.05
 LEAST_LIMIT = 20.0
 #: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/execution).
 NOTEBOOK_SECONDS = 8.0
+#: What a process of its own takes to import what a solution imports: warm kernels have done so.
+IMPORT_SECONDS = 4.0
 #: All rows are more than a fold's, and machines are noisy.
 SAFETY = 1.5
+#: About so many of the proposals are promising, and are executed once more from clean kernels: to
+#: begin them with a snapshot must save more than that.
+PROMISING = 0.2
 
 
 @dataclass
@@ -105,7 +111,14 @@ class Context:
         """Threads that one execution may use: the cores shared out among the jobs."""
         # An executor that works elsewhere knows what there is.
         there: int | None = getattr(self.executor, "threads", None)
-        return there or max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
+        return there or threads_of(self.run.settings)
+
+    def least_saved(self, proposal: Proposal) -> float:
+        """Seconds that taking over cells must save in one execution; inf: all are executed.
+
+        What was made of nothing is promising whatever its score, so it is executed whole at once.
+        """
+        return PROMISING * self._slowest(proposal) or math.inf
 
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""
@@ -166,28 +179,36 @@ class Context:
         best = self.run.best
         landing = 0.0
         if best is not None:
-            present = self.landing_seconds(best.slowest)
+            present = landing_seconds(self.run, best.slowest)
             self.budget.keep_back(present)
-            landing = max(0.0, self.landing_seconds(slowest) - present)
-        self.budget.check(stage, slowest * self._rounds(), landing)
-
-    def landing_seconds(self, slowest: float) -> float:
-        """Seconds to fit on all rows and, beside it, to execute the finished notebook.
-
-        The finished notebook fits on all rows and then once for each fold. ``slowest`` is what one
-        execution takes, in seconds.
-        """
-        # The finished notebook is executed on this machine, wherever the candidates are.
-        jobs = min(self.run.settings.jobs, os.cpu_count() or 1)
-        rounds = 1 + self._rounds(jobs) if self.run.settings.reproduce else 1
-        return NOTEBOOK_SECONDS + SAFETY * slowest * rounds
-
-    def _rounds(self, jobs: int | None = None) -> int:
-        """How often all jobs are at work to execute each fold."""
-        return math.ceil(max(1, self.run.validation.folds) / (jobs or self.run.settings.jobs))
+            landing = max(0.0, landing_seconds(self.run, slowest) - present)
+        self.budget.check(stage, slowest * _rounds(self.run, self.run.settings.jobs), landing)
 
     def _slowest(self, proposal: Proposal) -> float:
         """Seconds that one execution is expected to take, from what the parents' took."""
         parents = [self.run.state.candidates.get(p) for p in proposal.parents]
         known = [p for p in parents if p is not None]
         return (sum if proposal.stage in ADDED else max)([p.slowest for p in known] or [0.0])
+
+
+def threads_of(settings: Settings) -> int:
+    """Threads of each of the jobs on this machine."""
+    return max(1, (os.cpu_count() or 1) // max(1, settings.jobs))
+
+
+def landing_seconds(run: Run, slowest: float) -> float:
+    """Seconds to fit on all rows and, beside it, to execute the finished notebook.
+
+    The finished notebook fits on all rows and then once for each fold, in processes of their own.
+    ``slowest`` is what one execution takes, in seconds.
+    """
+    if not run.settings.reproduce:
+        return NOTEBOOK_SECONDS + SAFETY * slowest
+    # The finished notebook is executed on this machine, wherever the candidates are.
+    rounds = _rounds(run, min(run.settings.jobs, os.cpu_count() or 1))
+    return NOTEBOOK_SECONDS + IMPORT_SECONDS * rounds + SAFETY * slowest * (1 + rounds)
+
+
+def _rounds(run: Run, jobs: int) -> int:
+    """How often so many jobs are at work to execute each fold."""
+    return math.ceil(max(1, run.validation.folds) / jobs)

@@ -26,8 +26,9 @@ class Folds:
     """Executes a solution for each purpose, until all are done or the rest is not worth its time.
 
     That is so when one has failed, for then there can be no score, and when the race is lost.
-    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds. With
-    ``clean`` every cell is executed, and what is written goes into that folder.
+    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds. Cells
+    that were executed before are taken over where that saves ``least_saved`` seconds; with
+    ``clean`` none are, and what is written goes into that folder.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Folds:
         limit: float,
         race: Race | None,
         *,
+        least_saved: float = 0.0,
         clean: Path | None = None,
     ) -> None:
         self.context, self.run = context, context.run
         self.candidate, self.solution, self.limit = candidate, solution, limit
         self.race = race
+        self.least_saved = least_saved
         self.clean = clean
         self.lost = ""
         self._under_way: list[Execution] = []
@@ -96,6 +99,7 @@ class Folds:
             label=label,
             # A score that a notebook prints itself cannot be compared with a clean one's files.
             fresh=self.clean is not None or run.task.is_self_scored,
+            least_saved=self.least_saved,
         )
         self._under_way.append(execution)
         try:

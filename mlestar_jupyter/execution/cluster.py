@@ -204,6 +204,7 @@ class DaskExecutor:
             limits=replace(execution.limits, seconds=work.seconds_left),
             label=execution.label,
             fresh=execution.fresh or not self._reuses,
+            least_saved=execution.least_saved,
         )
         for _ in range(ATTEMPTS):
             for name, parcel in parcels.items():

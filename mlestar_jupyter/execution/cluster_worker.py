@@ -51,6 +51,7 @@ class Job:
     limits: Limits
     label: str
     fresh: bool
+    least_saved: float
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def execute(job: Job) -> Done:
             output=tenant.outputs.work / job.id,
             label=job.label,
             fresh=job.fresh,
+            least_saved=job.least_saved,
         )
         if job.id in _cancelled:
             return Done(Outcome("cancelled", 0.0))

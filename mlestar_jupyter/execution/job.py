@@ -145,6 +145,7 @@ class Job:
             tree=self.tree,
             is_over=lambda: self.watchdog.reason,
             begun=begun,
+            least_saved=self.execution.least_saved,
         )
 
     def _cells(self) -> list[Any]:

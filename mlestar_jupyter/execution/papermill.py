@@ -71,6 +71,10 @@ class PapermillExecutor:
             reuse=settings.reuse,
         )
 
+    def prepare(self, threads: int) -> None:
+        """Let kernels of so many threads be made ready, meanwhile."""
+        self.starter.prepare_in_advance(self.confinement.common(threads))
+
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. ExecutionError when nothing can be executed here at all."""
         return self._queue(Job(execution, self.starter, self.confinement))

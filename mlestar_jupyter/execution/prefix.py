@@ -157,12 +157,19 @@ class Snapshots:
             while len(self._seen) > _SEEN:
                 self._seen.popitem(last=False)
 
-    def take(self, names: Sequence[str], park: Park) -> tuple[Snapshot, bool] | None:
+    def take(
+        self, names: Sequence[str], park: Park, least: float = 0.0
+    ) -> tuple[Snapshot, bool] | None:
         """The best state to begin with, and whether it was made just now; None when there is none.
 
         A state that was seen before and is worth it is made by ``park``, which gets the state to
-        go on from and the number of cells. The caller gives it back by ``give_back``.
+        go on from and the number of cells. Those whose cells took less than ``least`` seconds are
+        left alone. The caller gives it back by ``give_back``.
         """
+        with self._lock:
+            known = (self._seen.get(n, 0.0) for n in names[:-1] if n not in self._refused)
+            if max(known, default=0.0) < least:
+                return None
         wanted = self._wanted(names)
         if wanted:
             with self._lock:

@@ -64,6 +64,7 @@ class Wanted:
     tree: ProcessTree
     is_over: Callable[[], object]
     begun: Callable[[int], None]  # a cell was begun, by its number
+    least_saved: float = 0.0  # seconds that a snapshot must save
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,19 @@ class Starter:
         self._numbers = count(1)
         self._lock = threading.Lock()
 
+    def prepare_in_advance(self, common: Mapping[str, str]) -> None:
+        """Let warm kernels with this environment be prepared, without waiting for them."""
+        if self._kernels is None:
+            return
+        kernels = self._kernels.borrow()
+
+        def prepare() -> None:
+            with contextlib.suppress(WarmError, OSError):  # said when a kernel is wanted
+                kernels.server(common)
+            kernels.give_back()
+
+        threading.Thread(target=prepare, name="mlestar-warm", daemon=True).start()
+
     def prepare(self, common: Mapping[str, str]) -> None:
         """Wait until warm kernels with this environment can be had, or are known not to be."""
         self._server(common)
@@ -112,12 +126,13 @@ class Starter:
         """A start in this way or, where it is closed, in the next; its folder goes at the end."""
         server = self._server(wanted.common) if way != "plain" else None
         names: tuple[str, ...] = ()
-        if way == "reuse" and self._reuses and isinstance(server, ForkServer):
+        if self._reuses and isinstance(server, ForkServer):
             names = self._names(wanted)
-            with self._from_snapshot(wanted, names, server) as found:
-                if found is not None:
-                    yield found
-                    return
+            if way == "reuse":
+                with self._from_snapshot(wanted, names, server) as found:
+                    if found is not None:
+                        yield found
+                        return
         with WorkingFolder() as folder:
             folder.stage(wanted.inputs, wanted.is_over)
             start = start_process if server is None else partial(start_kernel, server)
@@ -177,7 +192,9 @@ class Starter:
     def _from_snapshot(
         self, wanted: Wanted, names: tuple[str, ...], server: ForkServer
     ) -> Iterator[Beginning | None]:
-        taken = self._snapshots.take(names, lambda base, n: self._park(wanted, server, base, n))
+        taken = self._snapshots.take(
+            names, lambda base, n: self._park(wanted, server, base, n), wanted.least_saved
+        )
         if taken is None or wanted.is_over():
             if taken is not None:
                 self._snapshots.give_back(taken[0])

@@ -75,13 +75,21 @@ class WarmKernels:
         with self._lock:
             self._users -= 1
             if not self._users and (self._servers or self._retired):
-                self._idle = threading.Timer(_IDLE_SECONDS, self._close_if_idle)
-                self._idle.daemon = True
-                self._idle.start()
+                self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        self._idle = threading.Timer(_IDLE_SECONDS, self._close_if_idle)
+        self._idle.daemon = True
+        self._idle.start()
 
     def _close_if_idle(self) -> None:
-        if not self._users:
-            self.close()
+        with self._lock:
+            if self._users:
+                return
+            if not all(s.is_idle for s in (*self._servers.values(), *self._retired)):
+                self._end_when_idle()  # kernels of the provisioner are at work
+                return
+        self.close()
 
     @property
     def servers(self) -> list[ForkServer | Spares]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -41,8 +42,11 @@ class FromSnapshots(Scripted):
         super().__init__(run)
         self.fresh: list[tuple[str, int]] = []
         self.stopped: list[str] = []
+        self.least: dict[str, float] = {}
 
     def run(self, execution: Execution) -> Outcome:
+        if not execution.fresh:
+            self.least[execution.solution.title] = execution.least_saved
         if execution.fresh and execution.label == self.held:
             self.hold(execution.solution.title, int(self.held.removeprefix("fold-")))
         outcome = super().run(execution)
@@ -115,6 +119,13 @@ def test_time_that_a_snapshot_saved_counts_for_what_the_candidate_takes(opened) 
     worse = judge(context, "worse", 1.05, first)
     assert worse.slowest == 8.0
     assert worse.seconds == 2.0
+
+
+def test_a_snapshot_must_save_more_than_confirming_costs_on_average(opened) -> None:
+    context, executor = opened
+    first = judge(context, "first", 1.0)
+    judge(context, "worse", 1.05, first)
+    assert executor.least == {"first": math.inf, "worse": pytest.approx(0.2 * first.slowest)}
 
 
 def test_a_difference_turns_reuse_off_and_the_clean_score_counts(opened) -> None:

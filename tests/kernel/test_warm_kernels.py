@@ -21,10 +21,14 @@ import psutil
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 from nbformat.v4 import new_code_cell, new_notebook
+from waiting import wait_for
 
 from mlestar_jupyter.candidate import Outcome
 from mlestar_jupyter.execution import prefix, servers, starting, warm
+from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.papermill import PapermillExecutor
+from mlestar_jupyter.execution.process import Order
+from mlestar_jupyter.execution.servers import start_kernel
 from mlestar_jupyter.execution.warm import WarmKernels
 from mlestar_jupyter.interfaces import Execution, Limits
 from mlestar_jupyter.solution import Block, Solution
@@ -609,6 +613,40 @@ def test_any_kernel_spec_can_have_warm_kernels(
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     NotebookClient(notebook, kernel_name="warm").execute()
     assert notebook.cells[0].outputs[0].text == "True\n"
+
+
+def test_kernels_are_made_ready_before_they_are_wanted(
+    build: Callable[..., Any], kernels: WarmKernels
+) -> None:
+    executor = PapermillExecutor(jobs=1)
+    try:
+        executor.prepare(1)
+        wait_for(lambda: kernels.servers)
+        (server,) = kernels.servers
+        assert executor.run(build("x = 1")).status == "ok"
+        assert kernels.servers == [server]
+    finally:
+        executor.close()
+
+
+def test_a_server_that_nobody_borrows_ends_with_the_last_of_its_kernels(
+    kernels: WarmKernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "_IDLE_SECONDS", 0.05)
+    kernels.borrow()
+    server = kernels.server(os.environ)
+    folder = WorkingFolder()
+    with (tmp_path / "log").open("wb") as log:
+        order = Order([], folder.work, folder.scratch, os.environ)
+        process = start_kernel(server, order, log)
+    kernels.give_back()
+    first = kernels._idle
+    wait_for(lambda: kernels._idle is not first)  # it has looked, and will look again
+    assert process.poll() is None
+    assert server.is_alive
+    process.kill()
+    wait_for(lambda: not server.is_alive)
+    folder.remove()
 
 
 @pytest.fixture

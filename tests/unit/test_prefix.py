@@ -157,6 +157,17 @@ def test_what_takes_no_time_is_not_kept() -> None:
     assert park.asked == []
 
 
+def test_a_state_that_saves_less_than_is_asked_for_is_neither_made_nor_taken() -> None:
+    kept, park = Snapshots(32, 1000), Parking()
+    kept.learn(names("a", "b", "c"), [1.0, 2.0, 3.0])
+    assert kept.take(names("a", "b", "x"), park, 3.5) is None
+    assert park.asked == []
+    taken = kept.take(names("a", "b", "x"), park, 3.0)
+    assert taken is not None
+    kept.give_back(taken[0])
+    assert kept.take(names("a", "b", "y"), park, 3.5) is None
+
+
 def test_a_notebook_that_was_executed_is_never_taken_whole() -> None:
     kept, park = Snapshots(10, 1000), Parking()
     kept.learn(names("a", "b"), [5, 5])
