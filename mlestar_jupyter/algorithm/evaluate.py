@@ -36,9 +36,9 @@ NOTEBOOK_SECONDS = 8.0
 IMPORT_SECONDS = 4.0
 #: All rows are more than a fold's, and machines are noisy.
 SAFETY = 1.5
-#: About so many of the proposals are promising, and are executed once more from clean kernels: to
-#: begin them with a snapshot must save more than that.
-PROMISING = 0.2
+#: About so many of what changes a solution, and of what adds up several, are promising and executed
+#: once more from clean kernels: to begin with a snapshot must save more than that.
+PROMISING_CHANGES, PROMISING_SUMS = 0.2, 0.7
 
 
 @dataclass
@@ -118,7 +118,8 @@ class Context:
 
         What was made of nothing is promising whatever its score, so it is executed whole at once.
         """
-        return PROMISING * self._slowest(proposal) or math.inf
+        share = PROMISING_SUMS if proposal.stage in ADDED else PROMISING_CHANGES
+        return share * self._slowest(proposal) or math.inf
 
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""

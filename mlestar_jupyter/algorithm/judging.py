@@ -155,11 +155,15 @@ class Judgement:
         return Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
 
     def _is_promising(self, solution: Solution, score: Score) -> bool:
-        """Whether it would replace what it was made from: then its score must be beyond doubt."""
-        known = self.run.state.candidates
-        parents = [known[p] for p in self.proposal.parents if p in known and known[p].score]
+        """Whether it would replace what it was made from: then its score must be beyond doubt.
+
+        That is the first of its parents, or what has come in its place meanwhile.
+        """
+        state, proposal = self.run.state, self.proposal
+        names = {state.incumbents.get(proposal.branch), *proposal.parents[:1]}
+        present = [state.candidates[name] for name in names if name in state.candidates]
         candidate = self._candidate(solution, "ok", "", score)
-        return not parents or any(decide(self.run, candidate, p).accepted for p in parents)
+        return not present or any(decide(self.run, candidate, p).accepted for p in present)
 
     def _confirm(self, solution: Solution, outcomes: list[Outcome]) -> list[Outcome]:
         """Execute from clean kernels what was begun with snapshots; the outcomes that count."""

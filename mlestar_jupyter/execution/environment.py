@@ -50,6 +50,10 @@ _THREADS = (
 )
 
 
+# scikit-learn sets these in any process that imports it, so in ours at some time: kernels must not
+# differ, and have different servers, before and after.
+_OF_SKLEARN = {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"}
+
 #: What differs between the executions of one run.
 PER_EXECUTION = frozenset(
     {"IPYTHONDIR", "TMPDIR", "TEMP", "TMP", "JOBLIB_TEMP_FOLDER", "PWD", "MLESTAR_EXECUTION"}
@@ -88,6 +92,7 @@ def kernel_environment(
     """The environment of a kernel that works in ``work`` and keeps its own files in ``scratch``."""
     temporary = str(scratch / "t")  # short: paths of unix sockets end up under it
     return {
+        **_OF_SKLEARN,
         **without_secrets(environment),
         **{name: str(max(1, threads)) for name in _THREADS},
         # Idle OpenMP threads otherwise spin: two candidates on two cores become 20 times slower.

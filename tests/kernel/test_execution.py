@@ -719,3 +719,17 @@ def test_threads_started_for_executions_end_with_them(executor: PapermillExecuto
         return [t.name for t in threading.enumerate() if t.name.startswith("mlestar-execution")]
 
     _wait_for(lambda: ours() == [])
+
+
+def test_kernels_are_the_same_before_and_after_scikit_learn_is_imported_here() -> None:
+    code = (
+        "import sys\n"
+        "from mlestar_jupyter.execution.confinement import Confinement\n"
+        "confinement = Confinement.for_jobs(1, 'off', None)\n"
+        "before = confinement.common(1)\n"
+        "assert 'sklearn' not in sys.modules\n"
+        "import sklearn\n"
+        "assert confinement.common(1) == before\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
