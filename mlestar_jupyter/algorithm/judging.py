@@ -155,15 +155,11 @@ class Judgement:
         return Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
 
     def _is_promising(self, solution: Solution, score: Score) -> bool:
-        """Whether it would replace what it was made from: then its score must be beyond doubt.
-
-        That is the first of its parents, or what has come in its place meanwhile.
-        """
+        """Whether it would become the incumbent of its branch: its score must be beyond doubt."""
         state, proposal = self.run.state, self.proposal
-        names = {state.incumbents.get(proposal.branch), *proposal.parents[:1]}
-        present = [state.candidates[name] for name in names if name in state.candidates]
+        name = state.incumbents.get(proposal.branch) or next(iter(proposal.parents), "")
         candidate = self._candidate(solution, "ok", "", score)
-        return not present or any(decide(self.run, candidate, p).accepted for p in present)
+        return decide(self.run, candidate, state.candidates.get(name)).accepted
 
     def _confirm(self, solution: Solution, outcomes: list[Outcome]) -> list[Outcome]:
         """Execute from clean kernels what was begun with snapshots; the outcomes that count."""
