@@ -73,6 +73,11 @@ class Outcome:
             "out_of_memory": "ran out of memory",
         }.get(self.status, self.status)
 
+    @property
+    def problem(self) -> Failure:
+        """Why it is not ok, for those who are to mend it."""
+        return self.failure or Failure("", "", self.words)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for the journal."""
         failure = None if self.failure is None else vars(self.failure)

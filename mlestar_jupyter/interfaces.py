@@ -276,6 +276,9 @@ class Executor(Protocol):
 
     tell: Callable[[str], None]
 
+    def prepare(self, threads: int) -> None:
+        """Begin, without waiting, to make ready for executions of so many threads each."""
+
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. Never raises for what the notebook does: that is the outcome."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlestar_jupyter.algorithm import ablation, asked, pipeline
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.ensemble import ensemble
-from mlestar_jupyter.algorithm.evaluate import Context, landing_seconds, threads_of
+from mlestar_jupyter.algorithm.evaluate import Context, landing_seconds
 from mlestar_jupyter.algorithm.finalize import unseal
 from mlestar_jupyter.algorithm.initialize import read_start
 from mlestar_jupyter.algorithm.refine import refine
@@ -63,6 +63,7 @@ class Session:
         slowest = max((c.slowest for c in run.scored), default=0.0)
         landing = landing_seconds(run, slowest) if run.elapsed > 5 else 0.0
         self.context = self._context(max(run.settings.seconds, run.elapsed + landing))
+        self.executor.prepare(self.context.threads)
 
     @classmethod
     def start(
@@ -406,9 +407,7 @@ def make_executor(settings: Settings) -> Executor:
     from mlestar_jupyter.execution.papermill import PapermillExecutor
 
     # One more than jobs: the finished notebook beside the last fit.
-    executor = PapermillExecutor.from_settings(settings, settings.jobs + 1)
-    executor.prepare(threads_of(settings))
-    return executor
+    return PapermillExecutor.from_settings(settings, settings.jobs + 1)
 
 
 def _walls(settings: Settings, executor: Executor | None) -> Enclosed:

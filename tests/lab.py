@@ -301,6 +301,16 @@ class Lab:
         """The cells of the notebook in focus."""
         return [Cell(**cell) for cell in self.page.evaluate(_CELLS)]
 
+    def until_finished(self) -> None:
+        """Wait until the run has finished; if it ends otherwise, what the page says of it."""
+        from playwright.sync_api import expect
+
+        try:
+            expect(self.standing).to_contain_text("finished")
+        except AssertionError:
+            said = f"{self.panel.inner_text()}\n{self.notebook.inner_text()}"
+            raise AssertionError(f"the run did not finish\n{said}") from None
+
     def users_cells(self) -> list[str]:
         """The sources of the cells that are the user's own."""
         return [cell.source.strip() for cell in self.cells() if cell.run is None]

@@ -31,6 +31,7 @@ class Scripted:
 
     def __init__(self, run: Run, *, seconds: float = 1.0) -> None:
         self.data, self.seconds = run, seconds
+        self.saved = 0.0
         self.begun: list[tuple[str, int]] = []
         self.limits: dict[str, float] = {}
         self.most = 0  # at a time
@@ -80,7 +81,7 @@ class Scripted:
             failure = Failure("model", "ValueError", says["raises"])
             return Outcome("failed", self.seconds, failure=failure)
         self._predict(execution, fold, says)
-        return Outcome("ok", self.seconds)
+        return Outcome("ok", self.seconds, saved=self.saved)
 
     def _predict(self, execution: Execution, fold: int, says: dict[str, Any]) -> None:
         task = self.data.task
@@ -101,6 +102,9 @@ class Scripted:
 
     def run_notebook(self, *_: Any) -> Outcome:
         raise NotImplementedError
+
+    def prepare(self, threads: int) -> None:
+        pass
 
     def stop_reusing(self, reason: str) -> None:
         raise AssertionError(reason)

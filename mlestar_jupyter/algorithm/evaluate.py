@@ -20,7 +20,6 @@ from mlestar_jupyter.candidate import ADDED, Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.interfaces import Agents, Brief, Executor
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.settings import Settings
 
 #: One execution is ended after this share of the run's time, unless the settings say otherwise;
 #: agents are told half of it, so that what they propose does not come near.
@@ -85,33 +84,19 @@ class Context:
         """
         settings = self.run.state.began_with
         known = self.run.state.candidates
-        took = [self._longest(known[parent]) for parent in parents if parent in known]
+        took = [known[parent].slowest for parent in parents if parent in known]
         expected = (sum if added else max)(took or [0.0])
         if settings.candidate_seconds is not None or not expected:
             return self.limit
         learned = TIMES_THE_PARENTS * expected + SHARE_ON_TOP * settings.seconds
         return min(self.limit, math.ceil(max(LEAST_LIMIT, learned)))
 
-    def _longest(self, candidate: Candidate) -> float:
-        """Seconds that one execution of a candidate took, or of any that it came from.
-
-        It may have begun with cells that were executed for them, which took it no time.
-        """
-        known = self.run.state.candidates
-        found, to_see = {candidate.id: candidate}, [candidate]
-        while to_see:
-            for parent in to_see.pop().parents:
-                if parent in known and parent not in found:
-                    found[parent] = known[parent]
-                    to_see.append(known[parent])
-        return max(c.slowest for c in found.values())
-
     @property
     def threads(self) -> int:
         """Threads that one execution may use: the cores shared out among the jobs."""
         # An executor that works elsewhere knows what there is.
         there: int | None = getattr(self.executor, "threads", None)
-        return there or threads_of(self.run.settings)
+        return there or max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
 
     def least_saved(self, proposal: Proposal) -> float:
         """Seconds that taking over cells must save in one execution; inf: all are executed.
@@ -190,11 +175,6 @@ class Context:
         parents = [self.run.state.candidates.get(p) for p in proposal.parents]
         known = [p for p in parents if p is not None]
         return (sum if proposal.stage in ADDED else max)([p.slowest for p in known] or [0.0])
-
-
-def threads_of(settings: Settings) -> int:
-    """Threads of each of the jobs on this machine."""
-    return max(1, (os.cpu_count() or 1) // max(1, settings.jobs))
 
 
 def landing_seconds(run: Run, slowest: float) -> float:

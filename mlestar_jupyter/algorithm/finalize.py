@@ -67,7 +67,7 @@ def finalize(context: Context, candidate: Candidate) -> Final | None:
             if context.budget.is_stopped or context.budget.left < LAST_SECONDS:
                 return None
             outcome = fit(context, solution, "all")
-            failure = outcome.failure or Failure("", "", outcome.words)
+            failure = outcome.problem
             if outcome.status == "ok":
                 problem = _deliver(context, choice, solution, outcome)
                 if problem is None:

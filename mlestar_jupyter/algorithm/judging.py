@@ -132,12 +132,12 @@ class Judgement:
             if lost:
                 return "stopped_early", Failure("", "", lost), None
             if (ended := first_bad(outcomes)) is not None:
-                return ended.status, ended.failure or Failure("", "", ended.words), None
+                return ended.status, ended.problem, None
             score = self._score()
             if any(outcome.reused for outcome in outcomes) and self._is_promising(solution, score):
                 outcomes = self._confirm(solution, outcomes)
                 if (ended := first_bad(outcomes)) is not None:
-                    return ended.status, ended.failure or Failure("", "", ended.words), None
+                    return ended.status, ended.problem, None
                 score = self._score()
         except InvalidPredictions as error:
             last = solution.names[-1]
@@ -173,8 +173,7 @@ class Judgement:
         (outcome,), _ = self._execute(solution, ("all",))
         metric = self.run.task.metric
         if outcome.status != "ok":
-            failure = outcome.failure or Failure("", "", outcome.words)
-            return outcome.status, failure, None
+            return outcome.status, outcome.problem, None
         if outcome.printed is None:
             text = "print `Final Validation Performance: <number>` in the last block"
             failure = Failure(solution.names[-1], "NoScore", text)

@@ -101,6 +101,9 @@ class DaskExecutor:
                 self._works.discard(work)
                 self._lock.notify_all()
 
+    def prepare(self, threads: int) -> None:
+        """Workers begin when they are asked for something."""
+
     def run_notebook(
         self,
         notebook: nbformat.NotebookNode,
@@ -173,6 +176,8 @@ class DaskExecutor:
                     outcome = self._execute(cluster, work, parcels, worker)
                 except GivenUp:
                     return Outcome("cancelled", work.seconds)
+                except _UnwritableError:
+                    raise
                 except (WorkerLost, ExecutionError) as problem:
                     _ = cluster.link.workers  # without a scheduler there is nothing more to try
                     lost.append(worker)
@@ -220,6 +225,10 @@ class DaskExecutor:
             # It had to make room for other data meanwhile.
             cluster.shipping.forget(worker, done.missing)
         raise ExecutionError("it has no room for the data; give it a larger temporary folder")
+
+
+class _UnwritableError(ExecutionError):
+    """What a worker wrote cannot be kept here: no other worker would do better."""
 
 
 class _Cluster:
@@ -283,7 +292,8 @@ def _take_in(link: Link, job: Job, done: Done, worker: str, execution: Execution
         try:
             replace_file(targets[suffix].absolute(), write)
         except OSError as error:
-            raise execution_error("write to", execution.output, error) from error
+            problem = execution_error("write to", execution.output, error)
+            raise _UnwritableError(str(problem)) from error
     if not done.files:
         link.tell(cluster_worker.discard, job.tenant, job.id, workers=[worker])
 
@@ -308,5 +318,5 @@ def _given_up(work: _Work, lost: list[str]) -> Outcome:
     execution = work.execution
     notebook = execution.solution.to_notebook({**DEFAULT_PARAMETERS, **execution.parameters})
     stamp(notebook, outcome)
-    nbformat.write(notebook, execution.executed)
+    replace_file(execution.executed.absolute(), lambda path: nbformat.write(notebook, path))
     return outcome

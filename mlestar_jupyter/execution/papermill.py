@@ -72,7 +72,7 @@ class PapermillExecutor:
         )
 
     def prepare(self, threads: int) -> None:
-        """Let kernels of so many threads be made ready, meanwhile."""
+        """Begin, without waiting, to make ready for executions of so many threads each."""
         self.starter.prepare_in_advance(self.confinement.common(threads))
 
     def run(self, execution: Execution) -> Outcome:

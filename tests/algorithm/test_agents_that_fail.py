@@ -72,6 +72,9 @@ class InThisProcess:
     def cancel(self, execution: Execution | None = None) -> None:
         pass
 
+    def prepare(self, threads: int) -> None:
+        pass
+
     def stop_reusing(self, reason: str) -> None:
         raise AssertionError(reason)
 

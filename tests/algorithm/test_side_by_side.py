@@ -241,11 +241,11 @@ def test_what_is_made_of_a_quick_one_may_not_take_a_quarter_of_the_time(opened) 
     assert executor.limits["last"] == context.limit == 150
 
 
-def test_what_began_with_cells_that_were_executed_before_is_no_measure(opened) -> None:
+def test_cells_that_had_not_to_be_executed_count_as_if_they_had(opened) -> None:
     context, executor = opened()
     executor.seconds = 20.0
     begin(context)
-    executor.seconds = 0.5  # all but its last cell was there
+    executor.seconds, executor.saved = 0.5, 19.5  # all but its last cell was there
     context.judge(Proposal("refine", solution("child", 30.0), "", ("0001",), "model"))
     assert context.limit_of(["0002"]) == context.limit_of(["0001"]) == 130
 

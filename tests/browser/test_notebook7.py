@@ -27,6 +27,6 @@ def test_the_panel_shows_and_drives_a_run_in_notebook_7(lab: Lab) -> None:
     lab.press("Pause")
     expect(lab.standing).to_contain_text("paused")
     lab.press("Go on")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     lab.until_cells("cells.some(cell => cell.run === 'seven')")
     assert lab.users_cells() == [LOAD, SEVEN]

@@ -34,13 +34,13 @@ def test_each_of_two_notebooks_has_its_own_run(lab: Lab) -> None:
     lab.run_cells()
     expect(lab.panel.get_by_role("heading", name="two")).to_be_visible()
     expect(lab.panel.get_by_role("heading", name="one")).to_have_count(0)
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     assert runs_of_cells(lab) == {"two"}
     assert lab.users_cells() == [LOAD, tiny("two"), BELOW]
 
     lab.focus("mine.ipynb")
     expect(lab.panel.get_by_role("heading", name="one")).to_be_visible()
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     assert runs_of_cells(lab) == {"one"}
     assert lab.users_cells() == [LOAD, tiny("one"), BELOW]
 
@@ -63,7 +63,7 @@ def test_cells_arrive_in_a_notebook_that_was_closed_and_are_not_doubled(lab: Lab
     )
 
     lab.open_beside("mine.ipynb")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     lab.until_cells(f"cells.length > {len(before)}")
     lab.press("Insert all cells")
     expect(lab.panel).to_contain_text("all cells of this run are in the notebook")
@@ -73,7 +73,7 @@ def test_cells_arrive_in_a_notebook_that_was_closed_and_are_not_doubled(lab: Lab
 
     lab.close()
     lab.open_beside("mine.ipynb")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     lab.press("Insert all cells")
     expect(lab.panel).to_contain_text("all cells of this run are in the notebook")
     assert [cell.id for cell in lab.cells()] == whole
@@ -98,7 +98,7 @@ def test_a_run_is_found_again_after_a_restart_of_the_kernel_and_goes_on(lab: Lab
     # A kernel that has a moment left before it ends stops its run softly.
     expect(lab.standing).to_contain_text(re.compile("cut off|stopped"))
     lab.press("Go on")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     ids = [cell.id for cell in lab.cells()]
     assert len(ids) == len(set(ids))
     assert lab.users_cells() == [LOAD, tiny("restarted"), BELOW]

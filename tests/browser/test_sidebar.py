@@ -42,7 +42,7 @@ def test_the_form_alone_leads_from_data_to_the_finished_notebook(lab: Lab) -> No
     cells = lab.until_cells("cells.some(cell => cell.run !== null)")
     assert [cell.source.strip() for cell in cells[:2]] == [LOAD, text]
     assert cells[2].run is not None
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     cells = lab.cells()
     assert lab.users_cells() == [LOAD, text, BELOW]
     assert cells[-1].source == BELOW

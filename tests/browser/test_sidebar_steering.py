@@ -37,7 +37,7 @@ def test_a_busy_cell_is_paused_survives_a_reload_and_goes_on(lab: Lab) -> None:
 
     lab.press("Go on")
     expect(lab.standing).to_contain_text(re.compile("working|finished"))
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     ids = [cell.id for cell in lab.cells()]
     assert len(ids) == len(set(ids))
     assert lab.users_cells() == [LOAD, TINY, BELOW]
@@ -79,7 +79,7 @@ def test_a_run_waits_at_its_gates_and_goes_on_step_by_step(lab: Lab) -> None:
 
     before = lab.candidates.count()
     lab.press("Step")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     assert lab.candidates.count() > before
     assert lab.users_cells() == [LOAD, STEPS, BELOW]
 
@@ -102,7 +102,7 @@ def test_a_stopped_run_keeps_what_was_judged_and_goes_on(lab: Lab) -> None:
 
     lab.press("Go on")
     expect(lab.standing).to_contain_text("working")
-    expect(lab.standing).to_contain_text("finished")
+    lab.until_finished()
     ids = [cell.id for cell in lab.cells()]
     assert len(ids) == len(set(ids))
     assert set(kept) < set(ids)

@@ -296,6 +296,38 @@ def test_a_candidate_that_takes_workers_down_is_given_up(
     assert nbformat.read(execution.executed, as_version=4).metadata.mlestar.status == "failed"
 
 
+def test_workers_have_warm_kernels_and_snapshots_of_their_own(
+    executor: DaskExecutor, tmp_path: Path
+) -> None:
+    first = Block("load", "import sys, time\ntime.sleep(1)\nprint('lightgbm' in sys.modules)")
+    outcomes = []
+    for number in range(6):
+        last = Block("model", f"open(predictions_path, 'w').write('{number}')")
+        solution = Solution((first, last))
+        execution = Execution(solution, {}, {"seed": 3}, Limits(60), tmp_path / "out", f"n{number}")
+        outcomes.append(executor.run(execution))
+        assert execution.predictions.read_text() == str(number)
+        notebook = nbformat.read(execution.executed, as_version=4)
+        assert [o.text for c in notebook.cells for o in c.get("outputs", ())] == ["True\n"]
+    assert outcomes[-1].reused
+    assert outcomes[-1].saved > 1
+
+
+def test_what_cannot_be_written_here_is_no_fault_of_a_worker(
+    executor: DaskExecutor, build: Build, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    source = f"""
+        import os
+        os.mkdir({str(output / "fold-0.csv")!r})  # the candidates of these tests are not enclosed
+        open({str(tmp_path / "begun")!r}, "a").write("once ")
+        open(predictions_path, "w").write("1")
+    """
+    with pytest.raises(ExecutionError, match="cannot write to"):
+        executor.run(build(source, output=output))
+    assert (tmp_path / "begun").read_text() == "once "
+
+
 @pytest.mark.slow
 def test_a_whole_run_has_the_same_best_score_on_a_cluster_as_here(
     cluster: Any, tmp_path: Path
