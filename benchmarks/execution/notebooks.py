@@ -1,4 +1,4 @@
-"""A notebook with a slow prefix and a model of some seconds, its data, and its variants."""
+"""A notebook with a prefix of some 15 s and a model of 6 s on two cores, its data and variants."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ from sklearn.preprocessing import StandardScaler
 scaler = StandardScaler().fit(train[numbers])
 pca = PCA(8, svd_solver="full").fit(scaler.transform(train[numbers]))
 turned, turned_test = (pca.transform(scaler.transform(rows[numbers])) for rows in (train, test))
-means = KMeans(32, n_init=2, max_iter=100, tol=0, random_state=0).fit(turned)
+means = KMeans(32, n_init=8, max_iter=100, tol=0, random_state=0).fit(turned)
 near, near_test = means.transform(turned), means.transform(turned_test)
 """
 MODEL = """\
