@@ -6,6 +6,7 @@ Implementations do not import each other; the surfaces put them together.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 
 from mlestar_jupyter.candidate import Candidate, Failure, Finding, Outcome, Status
 from mlestar_jupyter.score import Score
+from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.task import Task
 
@@ -222,12 +224,21 @@ class Limits:
     """What one execution may use.
 
     ``seconds`` is wall clock, kernel start included, ``memory`` bytes of all its processes together
-    (None: what the executor allows).
+    (None: what the executor allows). At ``until``, as ``time.monotonic`` counts, it ends in any
+    case: it may have had to wait for its turn.
     """
 
     seconds: float
     threads: int = 1
     memory: int | None = None
+    until: float | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds that it may take if it begins now."""
+        if self.until is None:
+            return self.seconds
+        return max(0.0, min(self.seconds, self.until - time.monotonic()))
 
 
 @dataclass(frozen=True)
@@ -276,8 +287,8 @@ class Executor(Protocol):
 
     tell: Callable[[str], None]
 
-    def prepare(self, threads: int) -> None:
-        """Begin, without waiting, to make ready for executions of so many threads each."""
+    def prepare(self, settings: Settings) -> None:
+        """Begin, without waiting, to make ready for what a run of these settings executes."""
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. Never raises for what the notebook does: that is the outcome."""

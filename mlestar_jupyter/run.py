@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 #: Folder (beside the notebook or the shell) under which runs are kept.
 RUNS = Path("mlestar_runs")
-#: What is said of a run whose candidates nothing encloses.
 
 
 @dataclass(frozen=True)

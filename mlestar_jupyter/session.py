@@ -63,7 +63,6 @@ class Session:
         slowest = max((c.slowest for c in run.scored), default=0.0)
         landing = landing_seconds(run, slowest) if run.elapsed > 5 else 0.0
         self.context = self._context(max(run.settings.seconds, run.elapsed + landing))
-        self.executor.prepare(self.context.threads)
 
     @classmethod
     def start(
@@ -369,6 +368,7 @@ class Session:
 
     def _in_background(self, work: Callable[[], T]) -> T:
         """Work in a thread while this one waits, so that an interrupt is always heard."""
+        self.executor.prepare(self.run.settings)
         with ThreadPoolExecutor(1, thread_name_prefix="mlestar-search") as pool:
             future = pool.submit(work)
             try:

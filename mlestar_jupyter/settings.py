@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,11 @@ class Settings:
     prices: dict[str, list[float]] = field(default_factory=dict)  # dollars a million tokens
     endpoint: str | None = None  # base address of an OpenAI-compatible server
     replay: str | None = None  # a run whose recorded replies are used, and no network
+
+    @property
+    def threads_here(self) -> int:
+        """Threads of each job on this machine: its cores, shared out."""
+        return max(1, (os.cpu_count() or 1) // max(1, self.jobs))
 
     def __post_init__(self) -> None:
         if self.jobs == 0 and self.dask is None:

@@ -14,6 +14,7 @@ import numpy as np
 from mlestar_jupyter.candidate import Failure, Outcome
 from mlestar_jupyter.interfaces import Execution
 from mlestar_jupyter.run import Run
+from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Block, Solution
 
 #: Seconds; no test waits so long but one that fails.
@@ -103,7 +104,7 @@ class Scripted:
     def run_notebook(self, *_: Any) -> Outcome:
         raise NotImplementedError
 
-    def prepare(self, threads: int) -> None:
+    def prepare(self, settings: Settings) -> None:
         pass
 
     def stop_reusing(self, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Nothing is accepted on the word of a snapshot.
 
-What was executed from a snapshot of its first cells and would replace what it was made from is
-executed once more, every cell of it, in clean kernels. What these give is what counts.
+What was executed from a snapshot of its first cells and would become the incumbent is executed once
+more, every cell of it, in clean kernels. What these give is what counts.
 """
 
 from __future__ import annotations

@@ -83,9 +83,7 @@ class Context:
         hangs on the journal alone. A limit of the user's own holds as it is.
         """
         settings = self.run.state.began_with
-        known = self.run.state.candidates
-        took = [known[parent].slowest for parent in parents if parent in known]
-        expected = (sum if added else max)(took or [0.0])
+        expected = self._expected(parents, added=added)
         if settings.candidate_seconds is not None or not expected:
             return self.limit
         learned = TIMES_THE_PARENTS * expected + SHARE_ON_TOP * settings.seconds
@@ -96,15 +94,16 @@ class Context:
         """Threads that one execution may use: the cores shared out among the jobs."""
         # An executor that works elsewhere knows what there is.
         there: int | None = getattr(self.executor, "threads", None)
-        return there or max(1, (os.cpu_count() or 1) // self.run.settings.jobs)
+        return there or self.run.settings.threads_here
 
     def least_saved(self, proposal: Proposal) -> float:
         """Seconds that taking over cells must save in one execution; inf: all are executed.
 
         What was made of nothing is promising whatever its score, so it is executed whole at once.
         """
-        share = PROMISING_SUMS if proposal.stage in ADDED else PROMISING_CHANGES
-        return share * self._slowest(proposal) or math.inf
+        added = proposal.stage in ADDED
+        share = PROMISING_SUMS if added else PROMISING_CHANGES
+        return share * self._expected(proposal.parents, added=added) or math.inf
 
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""
@@ -135,7 +134,8 @@ class Context:
                 self.gate.wait_while_paused()
             # Stages have shares of the time only once there is something to go on with.
             stage = proposal.stage if self.run.best or self.run.scored else "first"
-            self.check(stage, self._slowest(proposal))
+            expected = self._expected(proposal.parents, added=proposal.stage in ADDED)
+            self.check(stage, expected)
             candidate = known.id if known is not None else self.run.propose(proposal)
             return Judgement(self, proposal, candidate, is_asked=is_asked).reach()
 
@@ -170,11 +170,11 @@ class Context:
             landing = max(0.0, landing_seconds(self.run, slowest) - present)
         self.budget.check(stage, slowest * _rounds(self.run, self.run.settings.jobs), landing)
 
-    def _slowest(self, proposal: Proposal) -> float:
-        """Seconds that one execution is expected to take, from what the parents' took."""
-        parents = [self.run.state.candidates.get(p) for p in proposal.parents]
-        known = [p for p in parents if p is not None]
-        return (sum if proposal.stage in ADDED else max)([p.slowest for p in known] or [0.0])
+    def _expected(self, parents: Sequence[str], *, added: bool) -> float:
+        """Seconds that one execution of what is made of these should take; 0 if unknown."""
+        known = self.run.state.candidates
+        took = [known[parent].slowest for parent in parents if parent in known]
+        return (sum if added else max)(took or [0.0])
 
 
 def landing_seconds(run: Run, slowest: float) -> float:

@@ -99,6 +99,7 @@ def fit(context: Context, solution: Solution, purpose: Purpose) -> Outcome:
             limits=Limits(max(LAST_SECONDS, context.budget.left - LAST_SECONDS), context.threads),
             output=run.folder / "final",
             label=str(purpose),
+            fresh=True,
         )
     )
     run.emit("candidate_executed", id="final", purpose=str(purpose), **outcome.to_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
@@ -94,7 +95,7 @@ class Folds:
             solution=self.solution,
             inputs=run.staging.inputs(purpose),  # type: ignore[arg-type]
             parameters={**run.staging.parameters, "seed": run.settings.seed},
-            limits=Limits(limit, self.context.threads),
+            limits=Limits(limit, self.context.threads, until=time.monotonic() + budget.search_left),
             output=self.clean or run.candidate_folder(self.candidate),
             label=label,
             # A score that a notebook prints itself cannot be compared with a clean one's files.
@@ -106,7 +107,8 @@ class Folds:
             outcome = self.context.executor.run(execution)
         finally:
             self._under_way.remove(execution)
-        if outcome.status == "timed_out" and limit < self.limit:
+        is_cut_off = limit < self.limit or budget.search_left <= 0
+        if outcome.status == "timed_out" and is_cut_off:
             outcome = replace(outcome, status="cancelled", failure=None)  # the run's time was up
         run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
         return outcome

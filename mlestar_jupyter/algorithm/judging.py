@@ -157,9 +157,9 @@ class Judgement:
     def _is_promising(self, solution: Solution, score: Score) -> bool:
         """Whether it would become the incumbent of its branch: its score must be beyond doubt."""
         state, proposal = self.run.state, self.proposal
-        name = state.incumbents.get(proposal.branch) or next(iter(proposal.parents), "")
+        incumbent = state.candidates.get(state.incumbents.get(proposal.branch, ""))
         candidate = self._candidate(solution, "ok", "", score)
-        return decide(self.run, candidate, state.candidates.get(name)).accepted
+        return decide(self.run, candidate, incumbent).accepted
 
     def _confirm(self, solution: Solution, outcomes: list[Outcome]) -> list[Outcome]:
         """Execute from clean kernels what was begun with snapshots; the outcomes that count."""

@@ -101,8 +101,8 @@ class DaskExecutor:
                 self._works.discard(work)
                 self._lock.notify_all()
 
-    def prepare(self, threads: int) -> None:
-        """Workers begin when they are asked for something."""
+    def prepare(self, settings: Settings) -> None:
+        """Nothing: workers begin, and are connected to, when something is executed."""
 
     def run_notebook(
         self,
@@ -206,7 +206,7 @@ class DaskExecutor:
             solution=execution.solution,
             inputs={name: parcel.key for name, parcel in parcels.items()},
             parameters=dict(execution.parameters),
-            limits=replace(execution.limits, seconds=work.seconds_left),
+            limits=replace(execution.limits, seconds=work.seconds_left, until=None),
             label=execution.label,
             fresh=execution.fresh or not self._reuses,
             least_saved=execution.least_saved,
@@ -262,7 +262,8 @@ class _Work:
     @property
     def seconds_left(self) -> float:
         """What is left of its limit."""
-        return self.execution.limits.seconds - self.seconds
+        limits = self.execution.limits
+        return min(limits.seconds - self.seconds, limits.left)
 
     def cancel(self) -> None:
         """It is not wanted any more."""
@@ -280,22 +281,24 @@ class _Work:
 def _take_in(link: Link, job: Job, done: Done, worker: str, execution: Execution) -> None:
     """Put what a worker wrote into the output folder."""
     targets = {p.suffix: p for p in (execution.executed, execution.predictions, execution.model)}
-    for suffix, size in done.sizes.items():
+    try:
+        for suffix, size in done.sizes.items():
 
-        def write(path: Path, suffix: str = suffix, size: int = size) -> None:
-            with path.open("wb") as file:
-                if suffix in done.files:
-                    file.write(done.files[suffix])
-                while file.tell() < size:
-                    file.write(link.call(worker, cluster_worker.fetch, job, suffix, file.tell()))
+            def write(path: Path, suffix: str = suffix, size: int = size) -> None:
+                with path.open("wb") as file:
+                    if suffix in done.files:
+                        file.write(done.files[suffix])
+                    while file.tell() < size:
+                        part = link.call(worker, cluster_worker.fetch, job, suffix, file.tell())
+                        file.write(part)
 
-        try:
             replace_file(targets[suffix].absolute(), write)
-        except OSError as error:
-            problem = execution_error("write to", execution.output, error)
-            raise _UnwritableError(str(problem)) from error
-    if not done.files:
-        link.tell(cluster_worker.discard, job.tenant, job.id, workers=[worker])
+    except OSError as error:
+        problem = execution_error("write to", execution.output, error)
+        raise _UnwritableError(str(problem)) from error
+    finally:
+        if not done.files:
+            link.tell(cluster_worker.discard, job.tenant, job.id, workers=[worker])
 
 
 def _clear(execution: Execution) -> None:
@@ -318,5 +321,8 @@ def _given_up(work: _Work, lost: list[str]) -> Outcome:
     execution = work.execution
     notebook = execution.solution.to_notebook({**DEFAULT_PARAMETERS, **execution.parameters})
     stamp(notebook, outcome)
-    replace_file(execution.executed.absolute(), lambda path: nbformat.write(notebook, path))
+    try:
+        replace_file(execution.executed.absolute(), lambda path: nbformat.write(notebook, path))
+    except OSError as error:
+        raise execution_error("write to", execution.output, error) from error
     return outcome

@@ -7,7 +7,7 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,15 +63,17 @@ class Confinement:
 
     def common(self, threads: int) -> dict[str, str]:
         """The environment that executions have in common: what is no matter of their folders."""
-        environment = self._environment(threads, Path(), Path(), Path.home())
+        environment = self._environment(threads, Path(), Path(), Path.home)
         return {name: value for name, value in environment.items() if name not in PER_EXECUTION}
 
     def environment(self, folder: WorkingFolder, threads: int) -> Mapping[str, str]:
         """The environment of an execution in this folder, with a home folder that it can use."""
-        return self._environment(threads, folder.work, folder.scratch, folder.home)
+        return self._environment(threads, folder.work, folder.scratch, lambda: folder.home)
 
-    def _environment(self, threads: int, work: Path, scratch: Path, home: Path) -> dict[str, str]:
+    def _environment(
+        self, threads: int, work: Path, scratch: Path, home: Callable[[], Path]
+    ) -> dict[str, str]:
         environment = kernel_environment(os.environ, threads=threads, work=work, scratch=scratch)
         if self.walls and landlock.version():
-            return away_from_home(environment, home)
+            return away_from_home(environment, home())
         return environment

@@ -76,7 +76,7 @@ class Job:
         if self._ways() != ("plain",):  # a server starts once: not on the clock of a candidate
             self.starter.prepare(self.confinement.common(self.execution.limits.threads))
         self._began = time.monotonic()
-        self.watchdog.start(self.execution.limits.seconds)
+        self.watchdog.start(self.execution.limits.left)
         self.watcher.start()
         failed = outcome = None
         try:

@@ -71,9 +71,9 @@ class PapermillExecutor:
             reuse=settings.reuse,
         )
 
-    def prepare(self, threads: int) -> None:
-        """Begin, without waiting, to make ready for executions of so many threads each."""
-        self.starter.prepare_in_advance(self.confinement.common(threads))
+    def prepare(self, settings: Settings) -> None:
+        """Begin, without waiting, to make ready for what a run of these settings executes."""
+        self.starter.prepare_in_advance(self.confinement.common(settings.threads_here))
 
     def run(self, execution: Execution) -> Outcome:
         """Execute and wait. ExecutionError when nothing can be executed here at all."""

@@ -180,15 +180,25 @@ class Snapshots:
                     return made, True
         with self._lock:
             found = self._longest(names)
-            if found is not None:
-                self._use(found)
-            return None if found is None else (found, False)
+            if found is None or found.seconds < least:
+                return None
+            self._use(found)
+            return found, False
 
     def give_back(self, snapshot: Snapshot) -> None:
         """An execution that began with it is over."""
         with self._lock:
             snapshot.users -= 1
             gone = self._surplus()
+        _close(gone)
+
+    def give_up_idle(self) -> None:
+        """End those that nobody uses: they will not be asked for again."""
+        gone: list[Snapshot] = []
+        with self._lock:
+            while idle := [s for s in self._kept.values() if not s.users]:
+                for snapshot in idle:
+                    self._drop(snapshot, gone)
         _close(gone)
 
     def close(self) -> None:

@@ -60,6 +60,7 @@ class ServedProcess:
 
     def __init__(self, line: Line) -> None:
         self.line = line
+        self.is_parking = False  # what comes on the line is then for who waits for it to be parked
         self._lock = threading.Lock()
         self._code: int | None = None
         answer = line.receive()
@@ -112,6 +113,7 @@ class ForkServer:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._started: weakref.WeakSet[ServedProcess] = weakref.WeakSet()
+        self._lock = threading.Lock()
         self.folder = Path(tempfile.mkdtemp(prefix="mlestar-server-"))
         self._address = str(self.folder / "s")
         self._log = (self.folder / "log").open("wb")
@@ -152,13 +154,17 @@ class ForkServer:
             line.close()
             raise WarmError("the server of warm kernels is gone") from error
         process = ServedProcess(line)
-        self._started.add(process)
+        process.is_parking = order["do"] == "park"
+        with self._lock:
+            self._started.add(process)
         return process
 
     @property
     def is_idle(self) -> bool:
         """Whether no process of it is left that somebody may still use."""
-        return all(process.poll() is not None for process in list(self._started))
+        with self._lock:
+            started = list(self._started)
+        return all(not p.is_parking and p.poll() is not None for p in started)
 
     def close(self) -> None:
         """End the server and everything that it started."""

@@ -47,6 +47,8 @@ from mlestar_jupyter.execution.warm import shared
 #: Snapshots that are kept at the most, and their share of the machine's memory.
 MOST_SNAPSHOTS, MEMORY_SHARE = 32, 0.2
 _REPORT = "cells.json"
+# Of parked processes: several runs of a process have one server.
+_numbers = count(1)
 
 
 Way = Literal["reuse", "warm", "plain"]
@@ -101,7 +103,7 @@ class Starter:
         memory = int(MEMORY_SHARE * machine_memory())
         self._snapshots = Snapshots(MOST_SNAPSHOTS, memory)
         self._weighing = Weighing()
-        self._numbers = count(1)
+        self._last: ForkServer | None = None
         self._lock = threading.Lock()
 
     def prepare_in_advance(self, common: Mapping[str, str]) -> None:
@@ -111,9 +113,12 @@ class Starter:
         kernels = self._kernels.borrow()
 
         def prepare() -> None:
-            with contextlib.suppress(WarmError, OSError):  # said when a kernel is wanted
+            try:
                 kernels.server(common)
-            kernels.give_back()
+            except (WarmError, OSError):
+                pass  # said when a kernel is wanted
+            finally:
+                kernels.give_back()
 
         threading.Thread(target=prepare, name="mlestar-warm", daemon=True).start()
 
@@ -127,7 +132,10 @@ class Starter:
         server = self._server(wanted.common) if way != "plain" else None
         names: tuple[str, ...] = ()
         if self._reuses and isinstance(server, ForkServer):
-            names = self._names(wanted)
+            names = self._names(wanted, server)
+            if self._last is not server:
+                self._last = server
+                self._snapshots.give_up_idle()  # what the one before holds would keep it alive
             if way == "reuse":
                 with self._from_snapshot(wanted, names, server) as found:
                     if found is not None:
@@ -177,11 +185,14 @@ class Starter:
             self.stop_warming(str(error))
             return None
 
-    def _names(self, wanted: Wanted) -> tuple[str, ...]:
-        """The names of the states, up to the first cell whose state is not given by its source."""
+    def _names(self, wanted: Wanted, server: ForkServer) -> tuple[str, ...]:
+        """The names of the states, up to the first cell whose state is not given by its source.
+
+        A state is its server's, which is another one when packages or the environment change.
+        """
         weigh = self._weighing.parcel
         inputs = [(name, weigh(name, path).key) for name, path in wanted.inputs.items()]
-        names = chain(wanted.cells, salt(wanted.common, inputs))
+        names = chain(wanted.cells, salt({**wanted.common, "": str(server.pid)}, inputs))
         certain = 0
         while certain < len(wanted.cells) and not draws_from_the_system([wanted.cells[certain]]):
             certain += 1
@@ -207,7 +218,8 @@ class Starter:
             with WorkingFolder(holder.folder) as folder:
                 folder.stage({"": holder.folder.work}, wanted.is_over)
                 start = partial(start_kernel, server, number=holder.number)
-                saved = 0.0 if is_new else snapshot.seconds
+                known = snapshot.base if is_new else snapshot
+                saved = known.seconds if known is not None else 0.0
                 yield Beginning(folder, start, snapshot.cells, saved, names, server)
         finally:
             self._snapshots.give_back(snapshot)
@@ -221,7 +233,7 @@ class Starter:
         begin = len(base.cells) if base is not None else 0
         sources = list(wanted.cells[begin:cells])
         folder = WorkingFolder(before.folder if before is not None else None)
-        holder, process, number = None, None, next(self._numbers)
+        holder, process, number = None, None, next(_numbers)
         try:
             inputs = wanted.inputs if before is None else {"": before.folder.work}
             folder.stage(inputs, wanted.is_over)
@@ -266,16 +278,19 @@ class _Parked:
 
     def wait(self, begun: Callable[[int], None]) -> str | None:
         """Wait until it is parked; what hinders it, if something does."""
-        while True:
-            message = self._process.line.receive()
-            if message is None or "exit" in message:
-                return "it ended"
-            if "began" in message:
-                begun(message["began"])
-            if "parked" in message:
-                with contextlib.suppress(psutil.Error):
-                    self.memory = psutil.Process(self._process.pid).memory_full_info().uss
-                return str(message["parked"]) or None
+        try:
+            while True:
+                message = self._process.line.receive()
+                if message is None or "exit" in message:
+                    return "it ended"
+                if "began" in message:
+                    begun(message["began"])
+                if "parked" in message:
+                    with contextlib.suppress(psutil.Error):
+                        self.memory = psutil.Process(self._process.pid).memory_full_info().uss
+                    return str(message["parked"]) or None
+        finally:
+            self._process.is_parking = False
 
     @property
     def is_alive(self) -> bool:

@@ -88,8 +88,8 @@ class WarmKernels:
                 return
             if not all(s.is_idle for s in (*self._servers.values(), *self._retired)):
                 self._end_when_idle()  # kernels of the provisioner are at work
-                return
-        self.close()
+            else:
+                self._end_all()
 
     @property
     def servers(self) -> list[ForkServer | Spares]:
@@ -102,10 +102,13 @@ class WarmKernels:
         with self._lock:
             if self._idle is not None:
                 self._idle.cancel()
-            for server in (*self._servers.values(), *self._retired):
-                server.close()
-            self._servers.clear()
-            self._retired.clear()
+            self._end_all()
+
+    def _end_all(self) -> None:
+        for server in (*self._servers.values(), *self._retired):
+            server.close()
+        self._servers.clear()
+        self._retired.clear()
 
     def _make(self, environment: Mapping[str, str]) -> ForkServer | Spares:
         if CAN_FORK:

@@ -72,7 +72,7 @@ class InThisProcess:
     def cancel(self, execution: Execution | None = None) -> None:
         pass
 
-    def prepare(self, threads: int) -> None:
+    def prepare(self, settings: Settings) -> None:
         pass
 
     def stop_reusing(self, reason: str) -> None:

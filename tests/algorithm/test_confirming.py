@@ -17,6 +17,7 @@ from scripted import PATIENCE, Scripted, solution
 from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.confirming import is_same
 from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.finalize import fit
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome, Proposal
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded
@@ -126,6 +127,27 @@ def test_a_snapshot_must_save_more_than_confirming_costs_on_average(opened) -> N
     first = judge(context, "first", 1.0)
     judge(context, "worse", 1.05, first)
     assert executor.least == {"first": math.inf, "worse": pytest.approx(0.2 * first.slowest)}
+
+
+def test_the_last_fit_is_executed_whole(opened, monkeypatch) -> None:
+    context, executor = opened
+    asked: list[Execution] = []
+
+    def run(execution: Execution) -> Outcome:
+        asked.append(execution)
+        return Outcome("ok", 1.0)
+
+    monkeypatch.setattr(executor, "run", run)
+    fit(context, solution("first", 1.0), "all")
+    assert [execution.fresh for execution in asked] == [True]
+
+
+def test_the_first_ensemble_is_confirmed_whatever_it_was_made_of(opened) -> None:
+    context, executor = opened
+    first = judge(context, "first", 1.0)
+    worse = Proposal("ensemble", solution("worse", 1.5), "", (first.id,), branch=-1)
+    context.judge(worse)
+    assert ("worse", 1) in executor.fresh
 
 
 def test_a_difference_turns_reuse_off_and_the_clean_score_counts(opened) -> None:

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import is_running, wait_for
 
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.errors import ExecutionError, SettingsError
@@ -61,20 +61,6 @@ def scheduler(launch: Launch, tmp_path: Path) -> tuple[str, subprocess.Popen[byt
     process = launch("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     wait_for(lambda: file.exists() and '"address"' in file.read_text())
     return file.read_text().split('"address": "')[1].split('"')[0], process
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
-
-
-def is_running(pid_file: Path) -> bool:
-    try:
-        return psutil.Process(int(pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def sleeper(pid_file: Path, tmp_path: Path) -> Execution:

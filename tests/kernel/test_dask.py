@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 from cast import SmallCast
+from waiting import is_running, wait_for
 
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.errors import ExecutionError
@@ -92,21 +92,6 @@ def data(tmp_path: Path) -> dict[str, Path]:
     (folder / "deep" / "note.txt").write_text("a note")
     (folder / "nothing.txt").write_text("")
     return {"train.csv": tmp_path / "train.csv", "test.csv": tmp_path / "test.csv", "data": folder}
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-
-
-def is_running(pid_file: Path) -> bool:
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def worker_of(kernel: Path) -> psutil.Process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from waiting import is_running, wait_for
 
 from mlestar_jupyter.errors import ExecutionError
 from mlestar_jupyter.execution import warm
@@ -134,21 +136,6 @@ def _printed(execution: Execution) -> str:
         for output in cell.outputs
         if output.output_type == "stream" and output.name == "stdout"
     )
-
-
-def _wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
-
-
-def _is_running(pid_file: Path) -> bool:
-    try:
-        process = psutil.Process(int(pid_file.read_text()))
-        return process.status() != psutil.STATUS_ZOMBIE  # whom PID 1 has yet to reap
-    except psutil.NoSuchProcess:
-        return False
 
 
 # ---------------------------------------------------------------------- what an execution gives
@@ -314,7 +301,7 @@ def test_a_timeout_ends_the_whole_tree_and_keeps_the_outputs_so_far(
     assert outcome.status == "timed_out"
     assert str(outcome.failure) == "block model: TimeLimitExceeded: not done within 5 s"
     for name in ("child", "grandchild"):
-        assert not _is_running(tmp_path / name)
+        assert not is_running(tmp_path / name)
     notebook = _read(execution)
     assert _printed(execution) == "before\nunder way\n"
     assert notebook.metadata.mlestar.status == "timed_out"
@@ -347,7 +334,7 @@ def test_a_daemon_of_a_finished_notebook_is_not_left_behind(
         pids=str(tmp_path),
     )
     assert unwalled.run(execution).status == "ok"
-    assert not _is_running(tmp_path / "child")
+    assert not is_running(tmp_path / "child")
 
 
 @posix_only
@@ -422,7 +409,7 @@ def test_cancel_ends_what_runs_and_what_waits_and_later_runs_work(
             pool.submit(executor.run, build(source, label=str(i), started=str(tmp_path / "s")))
             for i in range(3)
         ]
-        _wait_for((tmp_path / "s").exists)
+        wait_for((tmp_path / "s").exists)
         executor.cancel()
         assert [future.result(20).status for future in futures] == ["cancelled"] * 3
     assert executor.run(build("print('again')")).status == "ok"
@@ -447,7 +434,7 @@ def test_jobs_run_side_by_side_but_no_more_than_allowed_and_first_come_first(
             execution = build(source, label=str(i), times=str(tmp_path / f"t{i}"))
             futures.append(pool.submit(executor.run, execution))
             # Each has taken its place before the next comes.
-            _wait_for(lambda i=i: len(executor._waiting) + len(executor._running) == i + 1)
+            wait_for(lambda i=i: len(executor._waiting) + len(executor._running) == i + 1)
         assert [future.result(30).status for future in futures] == ["ok"] * 4
     executor.close()
     spans = [tuple(map(float, (tmp_path / f"t{i}").read_text().split())) for i in range(4)]
@@ -655,7 +642,7 @@ def test_nothing_survives_an_interrupt_or_the_end_of_our_process(
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
-    _wait_for((tmp_path / "started").exists)
+    wait_for((tmp_path / "started").exists)
     if ending == "Ctrl-C":
         process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
@@ -671,11 +658,11 @@ def test_what_a_killed_process_left_is_taken_away_by_the_next_one(
 ) -> None:
     (tmp_path / "script.py").write_text(_SCRIPT + "executor.run(execution)\n")
     process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path])
-    _wait_for((tmp_path / "started").exists)
+    wait_for((tmp_path / "started").exists)
     process.kill()
     process.wait()
     (abandoned,) = _left(nothing_is_left_behind)
-    _wait_for(lambda: not any(_carries(p, os.environ["MLESTAR_TEST"]) for p in _others()))
+    wait_for(lambda: not any(_carries(p, os.environ["MLESTAR_TEST"]) for p in _others()))
     executor.run(build("print('too young to be sure')"))
     assert abandoned.exists()
     os.utime(abandoned / "mlestar.lock", (0, 0))
@@ -718,7 +705,18 @@ def test_threads_started_for_executions_end_with_them(executor: PapermillExecuto
     def ours() -> list[str]:
         return [t.name for t in threading.enumerate() if t.name.startswith("mlestar-execution")]
 
-    _wait_for(lambda: ours() == [])
+    wait_for(lambda: ours() == [])
+
+
+def test_an_execution_that_had_to_wait_ends_when_the_run_must(
+    executor: PapermillExecutor, build: Build
+) -> None:
+    execution = build("import time\ntime.sleep(500)", seconds=400)
+    limits = dataclasses.replace(execution.limits, until=time.monotonic() + 3)
+    outcome = executor.run(dataclasses.replace(execution, limits=limits))
+    assert outcome.status == "timed_out"
+    late = dataclasses.replace(limits, until=time.monotonic() - 3)
+    assert executor.run(dataclasses.replace(execution, limits=late)).status == "timed_out"
 
 
 def test_kernels_are_the_same_before_and_after_scikit_learn_is_imported_here() -> None:

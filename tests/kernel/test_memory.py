@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from waiting import is_running, wait_for
 
 from mlestar_jupyter.execution import memory, papermill
 from mlestar_jupyter.execution.limits import ProcessTree, Watchdog
@@ -47,20 +48,6 @@ def build(tmp_path: Path) -> Build:
     return build
 
 
-def _wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
-
-
-def _is_running(pid_file: Path) -> bool:
-    try:
-        return psutil.Process(int(pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 # ------------------------------------------------------------------------------------- limits
 
 
@@ -85,7 +72,7 @@ def test_a_grandchild_that_takes_too_much_memory_ends_the_execution(
     assert outcome.failure.block == "load"
     assert "512M are allowed" in outcome.failure.message
     assert "--memory" in outcome.failure.message
-    assert not _is_running(tmp_path / "pid")
+    assert not is_running(tmp_path / "pid")
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="a limit of Linux")
@@ -190,7 +177,7 @@ def test_a_daemon_that_cleared_its_environment_is_not_left_behind(
     pid = tmp_path / "pid"
     outcome = executor.run(build(f"{_RUNAWAY}\n{ending}", pid=pid))
     assert outcome.status == ("out_of_memory" if ending else "ok")
-    assert not _is_running(pid)
+    assert not is_running(pid)
 
 
 # ------------------------------------------------------------------------- waiting for memory
@@ -221,9 +208,9 @@ def test_an_execution_waits_while_memory_is_short_and_one_always_runs(
         assert executor._peak > 100_000_000
         monkeypatch.setattr(papermill, "available_memory", lambda: 10_000_000)
         first = begin("first")
-        _wait_for((tmp_path / "first").exists)
+        wait_for((tmp_path / "first").exists)
         second = begin("second")
-        _wait_for(lambda: len(executor._waiting) == 1)
+        wait_for(lambda: len(executor._waiting) == 1)
         assert len(executor._running) == 1
         (tmp_path / "go").touch()
         for thread in (first, second):
@@ -232,7 +219,7 @@ def test_an_execution_waits_while_memory_is_short_and_one_always_runs(
         (tmp_path / "go").unlink()
         monkeypatch.setattr(papermill, "available_memory", lambda: 2**40)
         threads = [begin("third"), begin("fourth")]
-        _wait_for(lambda: (tmp_path / "third").exists() and (tmp_path / "fourth").exists())
+        wait_for(lambda: (tmp_path / "third").exists() and (tmp_path / "fourth").exists())
         (tmp_path / "go").touch()
         for thread in threads:
             thread.join(30)
@@ -271,7 +258,7 @@ def test_a_watcher_stops_looking_when_the_execution_is_over() -> None:
     tree.plant(os.getpid())
     watcher = Watcher(tree, Watchdog(lambda: None), 2**50)
     watcher.start()
-    _wait_for(lambda: watcher.peak > 0)
+    wait_for(lambda: watcher.peak > 0)
     assert 0 < watcher.now <= watcher.peak
     watcher.stop()
-    _wait_for(lambda: all(thread.name != "mlestar-memory" for thread in threading.enumerate()))
+    wait_for(lambda: all(thread.name != "mlestar-memory" for thread in threading.enumerate()))

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from mlestar_jupyter.execution.process import Order
 from mlestar_jupyter.execution.servers import start_kernel
 from mlestar_jupyter.execution.warm import WarmKernels
 from mlestar_jupyter.interfaces import Execution, Limits
+from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Block, Solution
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
@@ -239,10 +239,7 @@ def test_what_a_dead_kernel_leaves_behind_is_ended(
     assert outcome.status == "out_of_memory"
     left = [int(pid) for pid in pids.read_text().split()]
     assert len(left) == 2
-    until = time.monotonic() + 10
-    while any(psutil.pid_exists(pid) for pid in left) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(psutil.pid_exists(pid) for pid in left)
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in left))
 
 
 SLOW = "import time; time.sleep(0.4)\nx = 1"
@@ -270,6 +267,35 @@ def test_unchanged_first_cells_are_taken_from_an_earlier_execution(
     fresh = build(first, last, label="fresh", fresh=True)
     assert executor.run(fresh).reused == 0
     assert fresh.predictions.read_text() == executions[0].predictions.read_text()
+
+
+def test_a_snapshot_that_stands_on_another_counts_what_that_one_saved(
+    executor: PapermillExecutor, build: Callable[..., Any]
+) -> None:
+    first = "import time; time.sleep(0.4)"
+    executor.run(build(first, "time.sleep(0.4)", "x = 1\n" + WRITE))
+    executor.run(build(first, "time.sleep(0.41)", "x = 1\n" + WRITE))
+    outcome = executor.run(build(first, "time.sleep(0.41)", "x = 2\n" + WRITE))
+    assert blocks(outcome) == 2
+    assert outcome.saved > 0.39  # of the first cell; the second was executed just now
+    assert outcome.seconds > 0.4
+
+
+def test_the_snapshots_of_two_runs_in_one_process_are_not_mixed_up(
+    executor: PapermillExecutor, build: Callable[..., Any]
+) -> None:
+    other = PapermillExecutor(jobs=2)
+    try:
+        for number in range(4):
+            for who, ours in (("one", executor), ("two", other)):
+                first = f"import time; time.sleep(0.4)\nx = {who!r}"
+                execution = build(first, f"{WRITE}  # {number}", label=who)
+                outcome = ours.run(execution)
+                assert outcome.status == "ok"
+                assert execution.predictions.read_text() == repr(who)
+            assert blocks(outcome) == (number > 0)
+    finally:
+        other.close()
 
 
 def test_other_data_or_parameters_are_other_states(
@@ -472,9 +498,7 @@ def test_a_server_that_is_killed_costs_nobody_a_candidate(
         outcomes: list[Any] = []
         thread = threading.Thread(target=lambda: outcomes.append(executor.run(execution)))
         thread.start()
-        until = time.monotonic() + 30
-        while not psutil.Process(server.pid).children() and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_for(psutil.Process(server.pid).children)
         os.kill(server.pid, 9)
         thread.join()
         assert [outcome.status for outcome in outcomes] == ["ok"]
@@ -526,14 +550,18 @@ def test_kernels_know_of_packages_that_were_installed_meanwhile(
     packages = tmp_path / "our-packages"
     packages.mkdir()
     monkeypatch.syspath_prepend(str(packages))
-    executor = PapermillExecutor(jobs=1)
+    said: list[str] = []
+    executor = PapermillExecutor(jobs=1, tell=said.append)
+    first = "import time; time.sleep(0.4)\nx = 1"
     try:
-        executor.run(build("x = 1\n" + WRITE))
+        assert [blocks(executor.run(build(first, WRITE))) for _ in range(2)] == [0, 1]
         (before,) = kernels.servers
         (packages / "fresh.py").write_text("")
-        executor.run(build("x = 1\n" + WRITE))
+        assert [blocks(executor.run(build(first, WRITE))) for _ in range(3)] == [0, 1, 1]
         (after,) = kernels.servers
         assert before is not after
+        wait_for(lambda: not before.is_alive)
+        assert said == []
     finally:
         executor.close()
 
@@ -584,16 +612,10 @@ def test_nothing_is_left_when_the_process_that_owns_the_server_is_killed(tmp_pat
                 continue
         return found
 
-    until = time.monotonic() + 60
-    while len(ours()) < 3 and time.monotonic() < until:
-        time.sleep(0.4)
-    assert len(ours()) >= 3, "owner, server and kernel"
+    wait_for(lambda: len(ours()) >= 3)  # owner, server and kernel
     owner.kill()
     owner.wait()
-    until = time.monotonic() + 10
-    while ours() and time.monotonic() < until:
-        time.sleep(0.4)
-    assert ours() == []
+    wait_for(lambda: ours() == [])
 
 
 def test_any_kernel_spec_can_have_warm_kernels(
@@ -620,7 +642,7 @@ def test_kernels_are_made_ready_before_they_are_wanted(
 ) -> None:
     executor = PapermillExecutor(jobs=1)
     try:
-        executor.prepare(1)
+        executor.prepare(Settings(jobs=1))
         wait_for(lambda: kernels.servers)
         (server,) = kernels.servers
         assert executor.run(build("x = 1")).status == "ok"
@@ -637,7 +659,8 @@ def test_a_server_that_nobody_borrows_ends_with_the_last_of_its_kernels(
     server = kernels.server(os.environ)
     folder = WorkingFolder()
     with (tmp_path / "log").open("wb") as log:
-        order = Order([], folder.work, folder.scratch, os.environ)
+        arguments = ["-f", str(folder.scratch / "connection.json")]
+        order = Order(arguments, folder.work, folder.scratch, os.environ)
         process = start_kernel(server, order, log)
     kernels.give_back()
     first = kernels._idle

@@ -256,6 +256,23 @@ def test_two_at_once_make_a_state_once() -> None:
     assert park.asked == [(0, 1)]
 
 
+def test_giving_up_ends_all_that_is_idle_and_what_it_stood_on() -> None:
+    kept, park = Snapshots(32, 1000), Parking()
+    for cells in (("a", "b", "c"), ("a", "x", "y")):
+        kept.learn(names(*cells), [1.0, 2.0, 3.0])
+        taken = kept.take(names(*cells[:2], "z"), park)
+        assert taken is not None
+        if cells[1] == "x":
+            used = taken[0]
+        else:
+            kept.give_back(taken[0])
+    kept.give_up_idle()
+    assert [held.closed for held in park.made] == [s is not used.holder for s in park.made]
+    kept.give_back(used)
+    kept.give_up_idle()
+    assert all(held.closed for held in park.made)
+
+
 def test_closing_ends_those_that_stand_on_others_first() -> None:
     kept, park = Snapshots(10, 1000), Parking()
     kept.learn(names("a", "b", "c"), [5, 5, 5])
