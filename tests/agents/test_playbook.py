@@ -146,7 +146,7 @@ CASES = (
 #: Their first three solutions take most of a minute.
 COSTLY = (
     numbers_with_gaps, wide_categories_dates_and_truth, three_classes_one_rare,
-    chance_of_odd_labels,
+    chance_of_odd_labels, names_of_any_letters, truth_as_target, two_texts_beside_a_number,
 )  # fmt: skip
 
 

@@ -367,6 +367,7 @@ def test_a_kernel_that_is_killed_by_the_system_ran_out_of_memory(
 
 
 @posix_only
+@pytest.mark.slow
 def test_a_kernel_that_is_killed_before_its_first_cell_is_an_outcome_too(
     executor: PapermillExecutor, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -627,7 +628,7 @@ executor = PapermillExecutor(sandbox="off")
 
 
 @posix_only
-@pytest.mark.parametrize("ending", ["Ctrl-C", "exit"])
+@pytest.mark.parametrize("ending", ["Ctrl-C", pytest.param("exit", marks=pytest.mark.slow)])
 def test_nothing_survives_an_interrupt_or_the_end_of_our_process(
     ending: str, tmp_path: Path, nothing_is_left_behind: Path
 ) -> None:
@@ -653,6 +654,7 @@ def test_nothing_survives_an_interrupt_or_the_end_of_our_process(
 
 
 @posix_only
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_taken_away_by_the_next_one(
     executor: PapermillExecutor, build: Build, tmp_path: Path, nothing_is_left_behind: Path
 ) -> None:

@@ -259,6 +259,7 @@ def test_a_folder_has_all_that_is_needed_and_says_what_it_is(run: Run, folder: P
         assert words in card
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain")
 def test_a_moved_notebook_gives_the_same_predictions_without_this_package(
     run: Run, moved: Path, tmp_path: Path

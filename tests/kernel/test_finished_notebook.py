@@ -179,7 +179,9 @@ def regression(folder: Path, suffix: str = ".csv", **settings: object) -> Run:
     return Run.create(folder / "run", task, Settings(folds=2).replace(**settings))
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize(
+    "suffix", [".csv", *(pytest.param(s, marks=pytest.mark.slow) for s in (".csv.gz", ".parquet"))]
+)
 def test_a_regression_gives_its_score_and_submission_from_any_format(
     tmp_path: Path, suffix: str
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_binary_task_with_words_for_classes_gives_its_auc(tmp_path: Path) -> N
     check(run, judged(run, solution(task, CLASSES, BINARY), tmp_path), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_task_of_several_classes_gives_its_log_loss(tmp_path: Path) -> None:
     bunch = datasets.load_wine(as_frame=True)
     frame = bunch.frame.iloc[:, :5].copy()
