@@ -18,6 +18,7 @@ from mlestar_jupyter.algorithm.budget import Budget
 from mlestar_jupyter.algorithm.confirming import is_same
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.finalize import fit
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome, Proposal
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded
@@ -97,7 +98,10 @@ def opened(build, tmp_path) -> Iterator[tuple[Context, FromSnapshots]]:
 def judge(context: Context, title: str, noise: float, *parents: Candidate) -> Candidate:
     ids = tuple(parent.id for parent in parents)
     stage = "refine" if ids else "initialize"
-    return context.judge(Proposal(stage, solution(title, noise), title, ids, "model"))  # type: ignore[arg-type]
+    found = context.judge(Proposal(stage, solution(title, noise), title, ids, "model"))  # type: ignore[arg-type]
+    if not ids and found.score is not None:
+        replace_incumbent(context.run, 0, found, "the first")
+    return found
 
 
 def test_what_would_be_accepted_counts_as_it_is_in_clean_kernels(opened) -> None:

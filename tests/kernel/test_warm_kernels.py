@@ -640,12 +640,13 @@ def test_any_kernel_spec_can_have_warm_kernels(
 def test_kernels_are_made_ready_before_they_are_wanted(
     build: Callable[..., Any], kernels: WarmKernels
 ) -> None:
-    executor = PapermillExecutor(jobs=1)
+    settings, executor = Settings(jobs=1), PapermillExecutor(jobs=1)
+    limits = Limits(60, settings.threads_here)
     try:
-        executor.prepare(Settings(jobs=1))
+        executor.prepare(settings)
         wait_for(lambda: kernels.servers)
         (server,) = kernels.servers
-        assert executor.run(build("x = 1")).status == "ok"
+        assert executor.run(dataclasses.replace(build("x = 1"), limits=limits)).status == "ok"
         assert kernels.servers == [server]
     finally:
         executor.close()
