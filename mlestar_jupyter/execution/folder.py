@@ -31,6 +31,7 @@ _MENDS = {
 }
 
 
+_SMALL = 2**20  # bytes
 _PREFIX = "mlestar-"
 _LOCK = "mlestar.lock"
 _ABANDONED_AFTER = 60.0  # seconds: a folder that has just been made may not be locked yet
@@ -188,21 +189,38 @@ def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(source, target)
         return
+    can_share = True
     for folder, names in files_below(source):
         if is_over():
             return
-        (target / folder).mkdir(parents=True, exist_ok=True)
+        here, there = source / folder, target / folder
+        there.mkdir(parents=True, exist_ok=True)
         for name in names:
-            copy_file(source / folder / name, target / folder / name)
+            old, new = f"{here}/{name}", f"{there}/{name}"
+            # Tried until it fails: that would cost each of thousands of small files as much again.
+            can_share = can_share and _clone(old, new)
+            if not can_share:
+                _copy_content(old, new)
 
 
-def _clone(source: Path, target: Path) -> bool:
+def _copy_content(source: str, target: str) -> None:
+    """As ``shutil.copyfile`` does it, which looks at a file so often that small ones take long."""
+    with open(source, "rb") as old:
+        content = old.read(_SMALL)
+    if len(content) == _SMALL:
+        shutil.copyfile(source, target)
+        return
+    with open(target, "wb") as new:
+        new.write(content)
+
+
+def _clone(source: str | Path, target: str | Path) -> bool:
     if sys.platform != "linux":
         return False
     import fcntl
 
     try:
-        with source.open("rb") as old, target.open("wb") as new:
+        with open(source, "rb") as old, open(target, "wb") as new:
             fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
     except OSError:
         return False  # another file system, or one that cannot share blocks

@@ -29,6 +29,7 @@ from waiting import is_running, wait_for
 from mlestar_jupyter.errors import ExecutionError
 from mlestar_jupyter.execution import warm
 from mlestar_jupyter.execution.environment import without_secrets
+from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.outputs import printed_score
 from mlestar_jupyter.execution.papermill import PapermillExecutor
 from mlestar_jupyter.interfaces import Execution, Limits
@@ -733,3 +734,17 @@ def test_kernels_are_the_same_before_and_after_scikit_learn_is_imported_here() -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_files_of_any_size_are_staged_as_they_are(tmp_path: Path) -> None:
+    sizes = (0, 5, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20)
+    for size in sizes:
+        (tmp_path / "data" / "deep").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "deep" / str(size)).write_bytes(os.urandom(size))
+    with WorkingFolder() as folder:
+        folder.stage({"data": tmp_path / "data"}, lambda: False)
+        for size in sizes:
+            original = tmp_path / "data" / "deep" / str(size)
+            copy = folder.work / "data" / "deep" / str(size)
+            assert copy.read_bytes() == original.read_bytes()
+            assert copy.stat().st_ino != original.stat().st_ino
