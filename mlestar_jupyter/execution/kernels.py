@@ -33,7 +33,9 @@ _ARGUMENTS = (
 )
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _PATH_LIMIT = 100  # bytes that the path of a unix socket may have: 108 on Linux, 104 on macOS
-_LOG_TAIL = 8000  # bytes
+_LOG_TAIL = 8000  # characters
+_LOG_MOST = 8 * _LOG_TAIL  # bytes
+_CRASH = "Fatal Python error"
 
 
 class Kernel:
@@ -95,13 +97,15 @@ class Kernel:
 
     @property
     def log(self) -> str:
-        """The end of what the process wrote outside of cells."""
+        """The end of what the process wrote outside of cells; of a crash, how it begins."""
         try:
             with self._log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
-                return log.read().decode(errors="replace").strip()
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_MOST))
+                text = log.read().decode(errors="replace").strip()
         except OSError:
             return ""
+        crash = text.rfind(_CRASH)  # stacks of all threads and hundreds of modules follow
+        return text[-_LOG_TAIL:] if crash < 0 else text[crash:][:_LOG_TAIL]
 
     async def ended(self) -> None:
         """Wait for the process to end."""

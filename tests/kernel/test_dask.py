@@ -170,6 +170,7 @@ def outputs(path: Path) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_data_is_sent_to_each_worker_once_and_leaves_this_machine_once(
     executor: DaskExecutor, build: Build, data: dict[str, Path], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -384,7 +384,8 @@ def test_a_kernel_that_is_killed_before_its_first_cell_is_an_outcome_too(
 def test_a_kernel_that_crashes_failed_and_its_last_words_are_told(
     executor: PapermillExecutor, build: Build
 ) -> None:
-    outcome = executor.run(build("import faulthandler; faulthandler._sigsegv()"))
+    deep = "import faulthandler\ndef f(n):\n    f(n - 1) if n else faulthandler._sigsegv()\nf(90)"
+    outcome = executor.run(build(deep))
     assert outcome.status == "failed"
     assert outcome.failure is not None
     assert outcome.failure.message == "the kernel was ended by SIGSEGV"

@@ -566,6 +566,7 @@ def test_kernels_know_of_packages_that_were_installed_meanwhile(
         executor.close()
 
 
+@pytest.mark.slow
 def test_servers_that_are_asked_no_more_end_when_their_kernels_have(
     build: Callable[..., Any], kernels: WarmKernels
 ) -> None:
