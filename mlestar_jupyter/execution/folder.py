@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +32,7 @@ _MENDS = {
 }
 
 
-_SMALL = 2**20  # bytes
+_LOOK_SECONDS = 0.2
 _PREFIX = "mlestar-"
 _LOCK = "mlestar.lock"
 _ABANDONED_AFTER = 60.0  # seconds: a folder that has just been made may not be locked yet
@@ -49,6 +50,7 @@ class WorkingFolder:
     def __init__(self, within: WorkingFolder | None = None) -> None:
         self.scratch: Path
         self._inner = itertools.count(1)
+        self._has_folders = False
         parent = Path(tempfile.gettempdir()) if within is None else within.scratch
         if within is None:
             _remove_abandoned(parent)
@@ -93,6 +95,7 @@ class WorkingFolder:
                 raise ExecutionError(f"input name {name!r} leaves the working folder; rename it")
             if not source.exists():
                 raise ExecutionError(f"input {name} is not there: {source}; put it back")
+            self._has_folders |= source.is_dir()
             try:
                 _copy(source, self.work / name, is_over)
             except OSError as error:
@@ -101,6 +104,8 @@ class WorkingFolder:
     def remove(self) -> None:
         """Take the folder away."""
         self._lock.close()
+        if self._has_folders:
+            _elsewhere("rm", "-rf", "--", str(self.scratch), is_over=lambda: False)
         _remove(self.scratch)
 
 
@@ -189,38 +194,46 @@ def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(source, target)
         return
-    can_share = True
+    target.mkdir(parents=True, exist_ok=True)
+    # Links that lead nowhere or in a circle are no matter of cp's, and fail there.
+    if _elsewhere("cp", "-RL", "--", f"{source}/.", str(target), is_over=is_over):
+        return
     for folder, names in files_below(source):
         if is_over():
             return
-        here, there = source / folder, target / folder
-        there.mkdir(parents=True, exist_ok=True)
+        (target / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
-            old, new = f"{here}/{name}", f"{there}/{name}"
-            # Tried until it fails: that would cost each of thousands of small files as much again.
-            can_share = can_share and _clone(old, new)
-            if not can_share:
-                _copy_content(old, new)
+            copy_file(source / folder / name, target / folder / name)
 
 
-def _copy_content(source: str, target: str) -> None:
-    """As ``shutil.copyfile`` does it, which looks at a file so often that small ones take long."""
-    with open(source, "rb") as old:
-        content = old.read(_SMALL)
-    if len(content) == _SMALL:
-        shutil.copyfile(source, target)
-        return
-    with open(target, "wb") as new:
-        new.write(content)
+def _elsewhere(program: str, *arguments: str, is_over: Callable[[], object]) -> bool:
+    """Let another process work on many files, until ``is_over``; False when it cannot.
+
+    Other threads of ours may compute, among them the user's own cells: Python would then wait for
+    them at each call of the system, and a folder of 2,000 small files takes minutes.
+    """
+    path = shutil.which(program) if os.name == "posix" else None
+    if path is None:
+        return False
+    null = subprocess.DEVNULL
+    process = subprocess.Popen([path, *arguments], stdin=null, stdout=null, stderr=null)
+    while True:
+        try:
+            return process.wait(_LOOK_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            if is_over():
+                process.kill()
+                process.wait()
+                return True
 
 
-def _clone(source: str | Path, target: str | Path) -> bool:
+def _clone(source: Path, target: Path) -> bool:
     if sys.platform != "linux":
         return False
     import fcntl
 
     try:
-        with open(source, "rb") as old, open(target, "wb") as new:
+        with source.open("rb") as old, target.open("wb") as new:
             fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
     except OSError:
         return False  # another file system, or one that cannot share blocks

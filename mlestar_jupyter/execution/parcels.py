@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,9 +64,15 @@ class Parcel:
 
 
 class Weighing:
-    """Gives the parcels of this machine's files; each is read once, and again when it changed."""
+    """Gives the parcels of this machine's files; each is read once, and again when it changed.
 
-    def __init__(self) -> None:
+    Whether a folder has changed is looked at again after ``trust`` seconds: to ask for thousands of
+    files takes long where other threads compute.
+    """
+
+    def __init__(self, trust: float = 0.0) -> None:
+        self._trust = trust
+        self._seen: dict[Path, float] = {}  # folders, and when they were looked at
         self._known: dict[Path, tuple[object, Parcel]] = {}
         self._lock = threading.Lock()
 
@@ -73,12 +80,17 @@ class Weighing:
         """The parcel of an input; ExecutionError when it is not there or cannot be read."""
         if not source.exists():
             raise ExecutionError(f"input {name} is not there: {source}; put it back")
+        with self._lock:
+            if source in self._known and time.monotonic() < self._seen.get(source, 0.0):
+                return self._known[source][1]
         try:
             folders, files = _listing(source)
             stats = [(source / name).stat() for name in files]
             state = (folders, files, [(s.st_ino, s.st_mtime_ns, s.st_size) for s in stats])
             with self._lock:
                 known = self._known.get(source)
+                if folders:
+                    self._seen[source] = time.monotonic() + self._trust
             if known is not None and known[0] == state:
                 return known[1]
             parcel = weigh(source)

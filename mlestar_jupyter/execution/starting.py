@@ -47,6 +47,7 @@ from mlestar_jupyter.execution.warm import shared
 #: Snapshots that are kept at the most, and their share of the machine's memory.
 MOST_SNAPSHOTS, MEMORY_SHARE = 32, 0.2
 _REPORT = "cells.json"
+_TRUST_SECONDS = 60.0  # the data lies in the run's own folder
 # Of parked processes: several runs of a process have one server.
 _numbers = count(1)
 
@@ -102,7 +103,7 @@ class Starter:
         self._reuses = warm and reuse and sys.platform == "linux"
         memory = int(MEMORY_SHARE * machine_memory())
         self._snapshots = Snapshots(MOST_SNAPSHOTS, memory)
-        self._weighing = Weighing()
+        self._weighing = Weighing(_TRUST_SECONDS)
         self._last: ForkServer | None = None
         self._lock = threading.Lock()
 

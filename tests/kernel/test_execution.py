@@ -749,3 +749,33 @@ def test_files_of_any_size_are_staged_as_they_are(tmp_path: Path) -> None:
             copy = folder.work / "data" / "deep" / str(size)
             assert copy.read_bytes() == original.read_bytes()
             assert copy.stat().st_ino != original.stat().st_ino
+
+
+@posix_only
+def test_a_folder_of_many_files_does_not_wait_for_threads_that_compute(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(300):
+        (tmp_path / "data" / str(number)).write_text(str(number))
+    (tmp_path / "data" / "nowhere").symlink_to(tmp_path / "gone")
+    is_over, turns = False, 0
+
+    def compute() -> None:
+        nonlocal turns
+        while not is_over:
+            turns += 1
+
+    with WorkingFolder() as folder:
+        folder.stage({"whole": tmp_path / "data"}, lambda: False)
+        (tmp_path / "data" / "nowhere").unlink()
+        thread = threading.Thread(target=compute)
+        thread.start()
+        try:
+            folder.stage({"data": tmp_path / "data"}, lambda: False)
+        finally:
+            is_over = True
+            thread.join()
+        for name in ("data", "whole"):
+            found = {p.name: p.read_text() for p in (folder.work / name).iterdir()}
+            assert found == {str(n): str(n) for n in range(300)}
+    assert turns
+    assert not folder.scratch.exists()
