@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -83,9 +82,9 @@ class Prover:
         self._until = time.monotonic() + seconds
         self._seconds = seconds
         settings = run.settings
-        # Those of a run may be a cluster's; exports are proven here.
-        self._jobs = min(settings.jobs, os.cpu_count() or 1)
-        self._confinement = Confinement.for_jobs(self._jobs, settings.sandbox, settings.memory)
+        self._confinement = Confinement.for_jobs(
+            settings.jobs_here, settings.sandbox, settings.memory
+        )
         # A staging of our own: the run folder may be read-only.
         self._staging = Staging(run.task, run.validation, output / "folds")
 
@@ -98,8 +97,7 @@ class Prover:
 
     @property
     def _limits(self) -> Limits:
-        threads = max(1, (os.cpu_count() or 1) // self._jobs)
-        return Limits(self._until - time.monotonic(), threads)
+        return Limits(self._until - time.monotonic(), self.run.settings.threads_here)
 
     def _hindrance(self) -> str:
         """Why nothing (more) can be proven; "" when it can."""
@@ -263,7 +261,7 @@ class Prover:
                 predictions = folder.work / str(values["predictions_path"])
                 return grade(self.run.task, rows, predictions).value, len(rows)
 
-        with ThreadPoolExecutor(self._jobs, "mlestar-export") as pool:
+        with ThreadPoolExecutor(self.run.settings.jobs_here, "mlestar-export") as pool:
             try:
                 graded = list(pool.map(grade_fold, self.run.validation.purposes))
             except InvalidPredictions as error:

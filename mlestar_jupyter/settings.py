@@ -76,9 +76,14 @@ class Settings:
     replay: str | None = None  # a run whose recorded replies are used, and no network
 
     @property
+    def jobs_here(self) -> int:
+        """Jobs on this machine: those of a run may be a cluster's."""
+        return max(1, min(self.jobs, os.cpu_count() or 1))
+
+    @property
     def threads_here(self) -> int:
         """Threads of each job on this machine: its cores, shared out."""
-        return max(1, (os.cpu_count() or 1) // max(1, self.jobs))
+        return (os.cpu_count() or 1) // self.jobs_here
 
     def __post_init__(self) -> None:
         if self.jobs == 0 and self.dask is None:

@@ -7,7 +7,6 @@ every fold, debug, grade, leakage check of what the debugger wrote, write the ju
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -186,7 +185,7 @@ def landing_seconds(run: Run, slowest: float) -> float:
     if not run.settings.reproduce:
         return NOTEBOOK_SECONDS + SAFETY * slowest
     # The finished notebook is executed on this machine, wherever the candidates are.
-    rounds = _rounds(run, min(run.settings.jobs, os.cpu_count() or 1))
+    rounds = _rounds(run, run.settings.jobs_here)
     return NOTEBOOK_SECONDS + IMPORT_SECONDS * rounds + SAFETY * slowest * (1 + rounds)
 
 

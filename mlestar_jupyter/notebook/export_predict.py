@@ -7,7 +7,6 @@ model that the solution kept is applied instead only where that was proven to gi
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mlestar_jupyter.candidate import Candidate
@@ -50,7 +49,7 @@ def refitting(run: Run, candidate: Candidate) -> str:
     main = source.REFIT_MAIN.substitute(
         folder=literal(str(data.folder)),
         alike="" if is_text else source.ALIKE,
-        threads=max(1, (os.cpu_count() or 1) // run.settings.jobs),
+        threads=run.settings.threads_here,
         stage="\n".join(f"        {line}" for line in stage),
         parameters="\n".join(f'                "{n}": {v},' for n, v in parameters.items()),
     )

@@ -6,7 +6,6 @@ be had again without this package, also after a cell of the solution was edited.
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from pathlib import PurePosixPath
@@ -206,7 +205,7 @@ def execution_code(data: TaskData) -> str:
     return _EXECUTE.substitute(
         parameters="\n".join(f"    {literal(n)}: {literal(v)}," for n, v in values.items()),
         jobs=max(1, min(run.settings.jobs, run.validation.folds)),
-        threads=max(1, (os.cpu_count() or 1) // run.settings.jobs),
+        threads=run.settings.threads_here,
     )
 
 
