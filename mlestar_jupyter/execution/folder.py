@@ -33,6 +33,7 @@ _MENDS = {
 
 
 _LOOK_SECONDS = 0.2
+_MANY = 100  # files: a process of its own costs as much
 _PREFIX = "mlestar-"
 _LOCK = "mlestar.lock"
 _ABANDONED_AFTER = 60.0  # seconds: a folder that has just been made may not be locked yet
@@ -50,7 +51,7 @@ class WorkingFolder:
     def __init__(self, within: WorkingFolder | None = None) -> None:
         self.scratch: Path
         self._inner = itertools.count(1)
-        self._has_folders = False
+        self._has_many = False  # files, so that removing them takes long as well
         parent = Path(tempfile.gettempdir()) if within is None else within.scratch
         if within is None:
             _remove_abandoned(parent)
@@ -95,16 +96,17 @@ class WorkingFolder:
                 raise ExecutionError(f"input name {name!r} leaves the working folder; rename it")
             if not source.exists():
                 raise ExecutionError(f"input {name} is not there: {source}; put it back")
-            self._has_folders |= source.is_dir()
+            in_bulk = _has_many(source)
+            self._has_many |= in_bulk
             try:
-                _copy(source, self.work / name, is_over)
+                _copy(source, self.work / name, is_over, in_bulk=in_bulk)
             except OSError as error:
                 raise execution_error(f"copy {source} to", self.work, error) from error
 
     def remove(self) -> None:
         """Take the folder away."""
         self._lock.close()
-        if self._has_folders:
+        if self._has_many:
             _elsewhere("rm", "-rf", "--", str(self.scratch), is_over=lambda: False)
         _remove(self.scratch)
 
@@ -189,21 +191,37 @@ def _is_taken(file: IO[bytes]) -> bool:
     return False
 
 
-def _copy(source: Path, target: Path, is_over: Callable[[], object]) -> None:
+def _copy(source: Path, target: Path, is_over: Callable[[], object], *, in_bulk: bool) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(source, target)
         return
-    target.mkdir(parents=True, exist_ok=True)
-    # Links that lead nowhere or in a circle are no matter of cp's, and fail there.
-    if _elsewhere("cp", "-RL", "--", f"{source}/.", str(target), is_over=is_over):
-        return
+    if in_bulk:
+        target.mkdir(parents=True, exist_ok=True)
+        if _elsewhere("cp", "-RL", "--", f"{source}/.", str(target), is_over=is_over):
+            return
+        _remove(target)  # links that lead nowhere or in a circle are not for cp
     for folder, names in files_below(source):
         if is_over():
             return
         (target / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
             copy_file(source / folder / name, target / folder / name)
+
+
+def _has_many(path: Path) -> bool:
+    """Whether it is a folder with so many files that they are not for our own process."""
+    left, folders = _MANY, [path] if path.is_dir() else []
+    while folders:
+        # One that cannot be read is passed over, as when it is copied.
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                left -= 1
+                if left < 0:
+                    return True
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+    return False
 
 
 def _elsewhere(program: str, *arguments: str, is_over: Callable[[], object]) -> bool:

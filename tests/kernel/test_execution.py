@@ -756,6 +756,7 @@ def test_a_folder_of_many_files_does_not_wait_for_threads_that_compute(tmp_path:
     (tmp_path / "data").mkdir()
     for number in range(300):
         (tmp_path / "data" / str(number)).write_text(str(number))
+    (tmp_path / "data" / "7").chmod(0o444)
     (tmp_path / "data" / "nowhere").symlink_to(tmp_path / "gone")
     is_over, turns = False, 0
 
