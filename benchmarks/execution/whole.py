@@ -46,9 +46,9 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         options = {"time_limit": arguments.minutes * 60}
         results = _runs(_WAYS, task, folder, arguments.grade, options)
         on = results.pop(_ON, None)
-        for way, other in results.items() if on else ():
-            assert on is not None
-            row(f"scored, on to {way}", times(len(on.run.scored), len(other.run.scored)))
+        if on is not None:
+            for way, other in results.items():
+                row(f"scored, on to {way}", times(len(on.run.scored), len(other.run.scored)))
     print(f"  {named[0].name}, bounded by counts")
     same = {way: options for way, options in _WAYS.items() if "jobs" not in options}
     results = _runs(same, named[0], folder, arguments.grade, _SMALL)

@@ -24,7 +24,6 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-
 _PR_CAPBSET_DROP, _PR_CAP_AMBIENT = 24, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION = 0x20080522

@@ -116,8 +116,9 @@ def _end_workers() -> None:
     # So would be the processes that look after shared memory; they are started again when needed.
     for name in ("joblib.externals.loky.backend", "multiprocessing"):
         tracker = getattr(sys.modules.get(f"{name}.resource_tracker"), "_resource_tracker", None)
-        with contextlib.suppress(Exception):
-            tracker._stop()  # type: ignore[union-attr]
+        if tracker is not None:
+            with contextlib.suppress(Exception):  # what is left of it is a hindrance
+                tracker._stop()
 
 
 def _pause_openmp() -> None:

@@ -63,6 +63,13 @@ class Parcel:
         return pieces
 
 
+@dataclass(frozen=True)
+class _Weighed:
+    state: object
+    parcel: Parcel
+    until: float  # as time.monotonic counts: before it, nobody asks whether it has changed
+
+
 class Weighing:
     """Gives the parcels of this machine's files; each is read once, and again when it changed.
 
@@ -72,8 +79,7 @@ class Weighing:
 
     def __init__(self, trust: float = 0.0) -> None:
         self._trust = trust
-        self._seen: dict[Path, float] = {}  # folders, and when they were looked at
-        self._known: dict[Path, tuple[object, Parcel]] = {}
+        self._known: dict[Path, _Weighed] = {}
         self._lock = threading.Lock()
 
     def parcel(self, name: str, source: Path) -> Parcel:
@@ -81,23 +87,19 @@ class Weighing:
         if not source.exists():
             raise ExecutionError(f"input {name} is not there: {source}; put it back")
         with self._lock:
-            if source in self._known and time.monotonic() < self._seen.get(source, 0.0):
-                return self._known[source][1]
+            known = self._known.get(source)
+        if known is not None and time.monotonic() < known.until:
+            return known.parcel
         try:
             folders, files = _listing(source)
             stats = [(source / name).stat() for name in files]
             state = (folders, files, [(s.st_ino, s.st_mtime_ns, s.st_size) for s in stats])
-            with self._lock:
-                known = self._known.get(source)
-                if folders:
-                    self._seen[source] = time.monotonic() + self._trust
-            if known is not None and known[0] == state:
-                return known[1]
-            parcel = weigh(source)
+            parcel = known.parcel if known and known.state == state else weigh(source)
         except OSError as error:
             raise execution_error("read", source, error) from error
+        until = time.monotonic() + self._trust if folders else 0.0
         with self._lock:
-            self._known[source] = (state, parcel)
+            self._known[source] = _Weighed(state, parcel, until)
         return parcel
 
 

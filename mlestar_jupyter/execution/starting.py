@@ -109,9 +109,10 @@ class Starter:
 
     def prepare_in_advance(self, common: Mapping[str, str]) -> None:
         """Let warm kernels with this environment be prepared, without waiting for them."""
-        if self._kernels is None:
+        kernels = self._kernels
+        if kernels is None:
             return
-        kernels = self._kernels.borrow()
+        kernels.borrow()
 
         def prepare() -> None:
             try:

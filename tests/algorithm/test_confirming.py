@@ -19,7 +19,7 @@ from mlestar_jupyter.algorithm.confirming import is_same
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.finalize import fit
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
-from mlestar_jupyter.candidate import Candidate, Failure, Outcome, Proposal
+from mlestar_jupyter.candidate import Candidate, Failure, Outcome, Proposal, Stage
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.inference import from_folder
@@ -97,8 +97,8 @@ def opened(build, tmp_path) -> Iterator[tuple[Context, FromSnapshots]]:
 
 def judge(context: Context, title: str, noise: float, *parents: Candidate) -> Candidate:
     ids = tuple(parent.id for parent in parents)
-    stage = "refine" if ids else "initialize"
-    found = context.judge(Proposal(stage, solution(title, noise), title, ids, "model"))  # type: ignore[arg-type]
+    stage: Stage = "refine" if ids else "initialize"
+    found = context.judge(Proposal(stage, solution(title, noise), title, ids, "model"))
     if not ids and found.score is not None:
         replace_incumbent(context.run, 0, found, "the first")
     return found

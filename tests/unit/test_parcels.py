@@ -121,3 +121,19 @@ def test_data_that_is_changed_on_its_way_is_not_kept(tmp_path: Path, store: Stor
     with pytest.raises(ExecutionError, match="data was changed while it was sent"):
         send(file, store, parcel)
     assert store.path(parcel.key) is None
+
+
+def test_a_folder_is_trusted_for_some_time_and_then_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(parcels.time, "monotonic", lambda: now)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("1")
+    weighing = Weighing(trust=60)
+    first = weighing.parcel("data", tmp_path / "data")
+    (tmp_path / "data" / "b").write_text("2")
+    now += 59
+    assert weighing.parcel("data", tmp_path / "data") is first
+    now += 2
+    assert weighing.parcel("data", tmp_path / "data").key != first.key
