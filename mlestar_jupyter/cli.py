@@ -166,8 +166,9 @@ def _cost(arguments: Any) -> int:
 
 
 def _export(arguments: Any) -> int:
+    from mlestar_jupyter.executors import make_executor
     from mlestar_jupyter.exporting import export
-    from mlestar_jupyter.session import make_executor, open_run
+    from mlestar_jupyter.session import open_run
 
     run = open_run(arguments.folder)
     executor = make_executor(run.settings)

@@ -21,8 +21,8 @@ from mlestar_jupyter.candidate import Outcome
 from mlestar_jupyter.execution import warm
 from mlestar_jupyter.execution.confinement import Confinement, isolation
 from mlestar_jupyter.execution.servers import ForkServer, WarmError
+from mlestar_jupyter.executors import make_executor
 from mlestar_jupyter.interfaces import Limits
-from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
 
 _NEEDED = ("ipykernel", "papermill", "nbformat", "pandas", "scikit-learn", "skrub", "lightgbm")

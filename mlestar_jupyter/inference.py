@@ -1,4 +1,4 @@
-"""Understanding a task: find the files, then infer target, id, type, metric and split rule."""
+"""Understanding a task: infer target, id, type, metric and split rule."""
 
 from __future__ import annotations
 
@@ -18,15 +18,12 @@ from mlestar_jupyter.answers import (
 from mlestar_jupyter.errors import JournalError, TaskError, short_list, shown
 from mlestar_jupyter.metrics import Metric, from_function, not_given
 from mlestar_jupyter.split_rule import infer_split
-from mlestar_jupyter.tables import SUFFIXES, fingerprint, flat, read_table, table_suffix
+from mlestar_jupyter.tables import flat, read_table
 from mlestar_jupyter.task import Overrides, Source, Task, check_unchanged
+from mlestar_jupyter.task_files import find_files, read_description, tables
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SAMPLES = re.compile(r"^(sample_?submission|submission_?(format|sample)|gender_submission)", re.I)
-_DESCRIPTIONS = ("task_description", "description", "overview", "readme", "task")
-_IGNORED = re.compile(r"^(\.|__MACOSX|mlestar_runs$)")
 
 
 def from_folder(folder: Path, overrides: Overrides | None = None, description: str = "") -> Task:
@@ -39,24 +36,12 @@ def from_folder(folder: Path, overrides: Overrides | None = None, description: s
     overrides = overrides or Overrides()
     if not folder.is_dir():
         raise TaskError(f"no folder {folder}; give the folder that holds train and test")
-    train = _find_table(folder, "train")
-    test = _find_table(folder, "test")
-    sample = next((p for p in _tables(folder) if _SAMPLES.match(p.name)), None)
-    told = description or _read_description(folder)
-    used = {p for p in (train, test, sample) if p is not None}
-    files = tuple(
-        path.relative_to(folder).as_posix()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-        and path not in used and not _is_twin(path, folder) and not _is_copy(path, used)
-        and not any(_IGNORED.match(part) for part in path.relative_to(folder).parts)
-        and not _is_description(path) and path.suffix != ".ipynb"
-    )  # fmt: skip
-    source = Source(folder, train, test, sample, files)
+    told = description or read_description(folder)
+    source = find_files(folder)
     if overrides.kind == "self-scored":
         return _self_scored(folder.name, told, source, overrides)
-    if train is None:
-        found = ", ".join(p.name for p in _tables(folder)) or "no table"
+    if source.train is None:
+        found = ", ".join(p.name for p in tables(folder)) or "no table"
         if any(p.is_dir() and p.name.split(".")[0].lower() == "train" for p in folder.iterdir()):
             found += ", and train is a folder"
         raise TaskError(
@@ -198,42 +183,6 @@ def _plain_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     if plain.columns.duplicated().any():
         raise TaskError(f"{name} has columns of one name; rename them")
     return flat(plain)
-
-
-def _tables(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.iterdir()) if p.is_file() and table_suffix(p)]
-
-
-def _find_table(folder: Path, stem: str) -> Path | None:
-    found = [p for p in _tables(folder) if p.name.split(".")[0].lower() == stem]
-    found.sort(key=lambda p: SUFFIXES.index(table_suffix(p) or ".csv"))
-    return found[0] if found else None
-
-
-def _is_twin(path: Path, folder: Path) -> bool:
-    """Another form of train, test or sample (train.csv.zip beside train.csv): never staged."""
-    stem = path.name.split(".")[0].lower()
-    named = stem in ("train", "test") or _SAMPLES.match(path.name)
-    packed = path.suffix.lower() in (".zip", ".gz", ".7z", ".bz2", ".xz", ".tar", ".tgz")
-    return bool(path.parent == folder and (table_suffix(path) or packed) and named)
-
-
-def _is_copy(path: Path, used: set[Path]) -> bool:
-    """The same bytes as train, test or sample, whatever its name and folder."""
-    return any(
-        path.stat().st_size == known.stat().st_size and fingerprint(path) == fingerprint(known)
-        for known in used
-    )
-
-
-def _is_description(path: Path) -> bool:
-    return path.suffix.lower() in (".md", ".txt") and path.stem.lower() in _DESCRIPTIONS
-
-
-def _read_description(folder: Path) -> str:
-    found = [p for p in folder.iterdir() if p.is_file() and _is_description(p)]
-    found.sort(key=lambda p: _DESCRIPTIONS.index(p.stem.lower()))
-    return found[0].read_text(encoding="utf-8", errors="replace") if found else ""
 
 
 def _self_scored(name: str, told: str, source: Source, overrides: Overrides) -> Task:

@@ -21,8 +21,7 @@ from mlestar_jupyter.delivery import Result, deliver
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import BudgetError, ExecutionError, MlestarError, SettingsError
 from mlestar_jupyter.events import Listener
-from mlestar_jupyter.execution.confinement import isolation
-from mlestar_jupyter.execution.enclosure import Enclosed
+from mlestar_jupyter.executors import make_executor, walls_of
 from mlestar_jupyter.inference import reopen
 from mlestar_jupyter.interfaces import Agents, Executor, ModelCard
 from mlestar_jupyter.run import Run
@@ -89,7 +88,7 @@ class Session:
             start = read_start(Path(settings.start).expanduser())
         kept = {} if start is None else {START: start.to_script()}
         with ExitStack() as undo:
-            walls = _walls(settings, executor)
+            walls = walls_of(settings, executor)
             if executor is None:
                 executor = make_executor(settings)
                 undo.callback(executor.close)
@@ -137,7 +136,7 @@ class Session:
             if new:
                 run.change_settings(**new)
             run.listeners.extend(listeners)
-            walls = _walls(run.settings, executor)
+            walls = walls_of(run.settings, executor)
             if run.isolation[0] and not walls.is_isolated:  # on another machine, say
                 text = f"candidates are not isolated any more ({walls.words})"
                 run.emit("note", text=text, isolated=False, isolation=walls.words)
@@ -396,24 +395,6 @@ class _SessionMeans:
     def is_stopped(self) -> bool:
         """Whether nothing more is to be begun."""
         return self._session.context.budget.is_stopped
-
-
-def make_executor(settings: Settings) -> Executor:
-    """The executor that these settings ask for."""
-    if settings.dask is not None:
-        from mlestar_jupyter.execution.cluster import DaskExecutor
-
-        return DaskExecutor(settings)
-    from mlestar_jupyter.execution.papermill import PapermillExecutor
-
-    # One more than jobs: the finished notebook beside the last fit.
-    return PapermillExecutor.from_settings(settings, settings.jobs + 1)
-
-
-def _walls(settings: Settings, executor: Executor | None) -> Enclosed:
-    """What encloses candidates. Tried, not assumed; other executors may do as they like."""
-    is_ours = executor is None and settings.dask is None
-    return isolation(settings.sandbox) if is_ours else Enclosed()
 
 
 def open_run(

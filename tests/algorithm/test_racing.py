@@ -27,13 +27,13 @@ from mlestar_jupyter.candidate import Candidate, Failure, Proposal
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.errors import MlestarError
+from mlestar_jupyter.executors import make_executor
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.interfaces import Brief, ModelCard
 from mlestar_jupyter.metrics import METRICS
 from mlestar_jupyter.reading import standings, why
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.session import make_executor
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Solution
 from mlestar_jupyter.task import Overrides, Task

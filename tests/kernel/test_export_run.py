@@ -20,13 +20,14 @@ from nbclient import NotebookClient
 
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.cli import main
+from mlestar_jupyter.executors import make_executor
 from mlestar_jupyter.exporting import export
 from mlestar_jupyter.inference import from_folder, from_frames
 from mlestar_jupyter.interfaces import Brief, Executor, ModelCard
 from mlestar_jupyter.notebook.export_predict import refitting
 from mlestar_jupyter.notebook.finished import build_finished
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.session import Session, make_executor, open_run
+from mlestar_jupyter.session import Session, open_run
 from mlestar_jupyter.settings import Settings
 from mlestar_jupyter.solution import Block, Solution
 from mlestar_jupyter.task import Overrides

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mlestar_jupyter.errors import MlestarError
+from mlestar_jupyter.executors import make_executor
 from mlestar_jupyter.exporting import export as export_run
 from mlestar_jupyter.jupyter import views
 from mlestar_jupyter.jupyter.workspace import Values, Workspace
 from mlestar_jupyter.score import format_number
-from mlestar_jupyter.session import Session, make_executor
+from mlestar_jupyter.session import Session
 
 
 def insert(workspace: Workspace, values: Values) -> Any:
