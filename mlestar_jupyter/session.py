@@ -44,6 +44,8 @@ class Session:
     """A run that is being worked on in this process. Close it (or use ``with``) at the end.
 
     ``tick`` is called every half a second in the thread that waits: surfaces show progress in it.
+    ``settle`` is called between the search and the delivery: surfaces wait in it for what the user
+    has asked for beside the search, so that it is delivered if it is the best.
     """
 
     def __init__(self, run: Run, *, agents: Agents | None = None, executor: Executor | None = None):
@@ -56,6 +58,7 @@ class Session:
         endings = [e.data["reason"] for e in run.events if e.kind == "run_finished"]
         self._ended_before = endings[-1] if endings else "stopped"
         self.tick: Callable[[], None] = lambda: None
+        self.settle: Callable[[], None] = lambda: None
         self.notebook = RunNotebook(run)
         run.listeners.append(self.notebook)
         # A resumed run whose time is up still gets what it needs to land with what it has.
@@ -281,13 +284,18 @@ class Session:
     def solve(self) -> Result:
         """The whole of it, search and delivery. KeyboardInterrupt stops softly and is raised."""
         try:
-            return self._in_background(lambda: self.deliver(self._search()))
+            return self._in_background(self._search_and_deliver)
         except KeyboardInterrupt:
             self.run.emit("run_finished", reason="stopped")
             raise
         except Stopped:
             self.run.emit("run_finished", reason="stopped")
             raise BudgetError(f"stopped; go on with `mlestar resume {self.run.folder}`") from None
+
+    def _search_and_deliver(self) -> Result:
+        self._search()
+        self.settle()
+        return self.deliver(pipeline.require_best(self.context))
 
     def _search(self) -> Candidate:
         """The best that a search finds, also if it breaks off because nothing can be executed."""

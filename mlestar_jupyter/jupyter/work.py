@@ -84,6 +84,7 @@ class Work:
             _works[self.folder] = self
         self.run.listeners.append(self._listen)
         self.session.tick = self.refresh
+        self.session.settle = self._settle
         context = contextvars.copy_context()
         thread = threading.Thread(
             target=context.run, args=(self._do,), name="mlestar-work", daemon=True
@@ -146,11 +147,20 @@ class Work:
         except Stopped:  # the run was stopped, and so was all that was under way
             raise RunStopped(self.stopped_words) from None
 
-    def _wait_for_guests(self) -> None:
+    def _settle(self) -> None:
+        """Wait for what was asked for beside the search, while there is time for a search."""
+        budget = self.session.context.budget
+        self._wait_for_guests(lambda: budget.is_stopped or budget.search_left <= 0)
+
+    def _wait_for_guests(self, is_enough: Callable[[], bool]) -> None:
         with self._guests_changed:
-            budget = self.session.context.budget
-            while self._guests and not budget.is_stopped:
+            while self._guests and not is_enough():
                 self._guests_changed.wait(_LOOK)
+
+    def _close_to_guests(self) -> None:
+        budget = self.session.context.budget
+        with self._guests_changed:
+            self._wait_for_guests(lambda: budget.is_stopped)
             self._is_closing = True
 
     def wait(self) -> Any:
@@ -191,7 +201,7 @@ class Work:
         try:
             with self.session:
                 self.result = self._work(self.session)
-                self._wait_for_guests()
+                self._close_to_guests()
         except (BudgetError, Stopped) as error:
             is_stopped = self.session.context.budget.is_stopped
             self.error = RunStopped(self.stopped_words) if is_stopped else error

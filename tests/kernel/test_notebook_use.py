@@ -181,9 +181,11 @@ def test_step_by_step_a_run_waits_and_every_cell_takes_it_one_step_further(
     assert kinds(folder)["ablation_measured"] == 1
     assert kinds(folder)["step_waiting"] == 1
     assert journal(folder)[-1]["reason"] == "finished", "that was the only step"
-    judged = {event["id"] for event in journal(folder) if event["kind"] == "candidate_judged"}
-    asked = {e["id"] for e in journal(folder) if e.get("stage") == "adopt"}
+    events = journal(folder)
+    delivery = next(n for n, e in enumerate(events) if e.get("stage") == "finalize")
+    judged = {event["id"] for event in events[:delivery] if event["kind"] == "candidate_judged"}
+    asked = {e["id"] for e in events if e.get("stage") == "adopt"}
     assert len(asked) == 2
-    assert asked <= judged, "what the interrupted cell asked for is judged all the same"
+    assert asked <= judged, "what the interrupted cell asked for may be the winner all the same"
     why = notebook.run("%mlestar why best")
     assert not why.error, why.error

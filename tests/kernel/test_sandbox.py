@@ -20,7 +20,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mlestar_jupyter import doctor, session
+from mlestar_jupyter import doctor, executors
 from mlestar_jupyter.candidate import Outcome
 from mlestar_jupyter.demo import write_demo_task
 from mlestar_jupyter.execution import landlock, seccomp
@@ -441,7 +441,7 @@ def test_a_run_says_what_held_and_a_resumed_one_what_does_not_hold_any_more(
     with Session.resume(tmp_path / "run") as same:
         assert same.run.isolation[0]
         assert [e for e in same.run.events if e.kind == "note" and "isolated" in e.data] == []
-    monkeypatch.setattr(session, "isolation", lambda _: Enclosed(problems=("no Landlock",)))
+    monkeypatch.setattr(executors, "isolation", lambda _: Enclosed(problems=("no Landlock",)))
     with Session.resume(tmp_path / "run") as other:
         words = "not isolated: candidates run with your rights; no Landlock"
         assert other.run.isolation == (False, words)
