@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -47,6 +47,8 @@ class State:
     paused: bool = False
     rejected: set[str] = field(default_factory=set)  # undone by the user, never to come back
     accepted: list[tuple[int, str, bool]] = field(default_factory=list)  # branch, id, is best
+    # Candidates, and the labels of their executions that nothing but a snapshot speaks for.
+    unconfirmed: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def agents(self) -> str:
@@ -111,6 +113,8 @@ class State:
                 self.cards = data["cards"]
             case "candidate_proposed":
                 self.proposed[data["key"]] = data["id"]
+            case "candidate_executed":
+                self._note_execution(data)
             case "candidate_judged":
                 candidate = _candidate(data, read_solution)
                 self.candidates.pop(candidate.id, None)  # they stand in the order of judgement
@@ -145,6 +149,15 @@ class State:
                 self.paused, self.waiting = False, []
             case _:
                 self._apply_steering(event)
+
+    def _note_execution(self, data: Mapping[str, Any]) -> None:
+        if data["status"] != "ok":
+            return
+        labels = self.unconfirmed.setdefault(data["id"], set())
+        if data.get("reused"):
+            labels.add(data["purpose"])
+        else:
+            labels.discard(data["purpose"])
 
     def _apply_steering(self, event: Event) -> None:
         data = event.data

@@ -17,7 +17,7 @@ from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.grading import Graded
 from mlestar_jupyter.metrics import Metric
 from mlestar_jupyter.run import Run
-from mlestar_jupyter.score import Score
+from mlestar_jupyter.score import Score, weighted_mean
 
 Floats = NDArray[np.float64]
 #: Weights of so many rows at once, to bound the memory of a bootstrap.
@@ -35,6 +35,16 @@ class Decision:
 
 def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decision:
     """Judge a scored candidate against the incumbent of its branch."""
+    if candidate.score is not None and incumbent is not None:
+        is_back = candidate.id not in run.state.rejected
+        if is_back and run.state.has_followed(incumbent.id, candidate.id):
+            # What has come since is no reason to go another way when a run is resumed.
+            return Decision(True, 1.0, "it replaced it before")
+    return decide_anew(run, candidate, incumbent)
+
+
+def decide_anew(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decision:
+    """The same, whatever was decided before."""
     if candidate.status == "stopped_early":
         return Decision(False, 0.0, f"ended early: {candidate.reason}")
     if candidate.score is None:
@@ -45,9 +55,6 @@ def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decis
         return Decision(False, 0.5, "it is the incumbent itself")
     if candidate.id in run.state.rejected:
         return Decision(False, 0.0, "you have undone it")
-    if run.state.has_followed(incumbent.id, candidate.id):
-        # What has come since is no reason to go another way when a run is resumed.
-        return Decision(True, 1.0, "it replaced it before")
     threshold = run.settings.acceptance
     strict = candidate.score.is_better_than(incumbent.score)
     if threshold is None or candidate.score.self_scored:
@@ -61,6 +68,13 @@ def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decis
         return Decision(True, probability, "a tie, and cheaper")
     word = "a tie" if probability > 1 - threshold else "worse"
     return Decision(False, probability, f"{word}: better with probability {probability:.2f}")
+
+
+def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The scored candidates, the best point score first."""
+    scored = [c for c in candidates if c.score is not None]
+    sign = -1 if any(c.score.greater_is_better for c in scored if c.score) else 1
+    return sorted(scored, key=lambda c: sign * c.score.value if c.score else 0.0)
 
 
 def best_score(run: Run) -> Score | None:
@@ -83,6 +97,17 @@ def probability_better(run: Run, candidate: Candidate, incumbent: Candidate) -> 
     gain = ours - theirs if metric.greater_is_better else theirs - ours
     gain = gain[np.isfinite(gain)]
     return float(np.mean(gain > 0) + np.mean(gain == 0) / 2) if len(gain) else 0.5
+
+
+def score_of(run: Run, candidate: str) -> Score:
+    """The score of the predictions that lie there. Raises InvalidPredictions."""
+    graded = run.graded(candidate)
+    values = tuple(fold.value for fold in graded)
+    rows = tuple(len(fold.actual) for fold in graded)
+    metric, settings = run.task.metric, run.settings
+    deviation = spread(metric, graded, settings.bootstrap, settings.seed)
+    mean = weighted_mean(values, rows)
+    return Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
 
 
 def spread(metric: Metric, folds: Sequence[Graded], count: int, seed: int) -> float:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.algorithm.incumbent import decide_confirmed, replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Failure, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import BudgetError, MlestarError
@@ -38,7 +37,7 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
         )
     branch = proposal.branch
     incumbent = run.state.candidates.get(run.state.incumbents.get(branch, ""))
-    decision = decide(run, candidate, incumbent)
+    candidate, decision = decide_confirmed(context, candidate, incumbent)
     if decision.accepted:
         replace_incumbent(run, branch, candidate, decision.reason, incumbent)
     elif incumbent is None or candidate.id != incumbent.id:

@@ -1,7 +1,7 @@
-"""Nothing is accepted on the word of a snapshot.
+"""Nothing is built on the word of a snapshot.
 
-What was executed from a snapshot of its first cells and would become the incumbent is executed once
-more, every cell of it, in clean kernels. What these give is what counts.
+What was executed from a snapshot of its first cells is executed once more where the solution is to
+go on from it: every cell of it, in clean kernels. What these give is what counts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlestar_jupyter.algorithm.folds import Folds, first_bad
-from mlestar_jupyter.candidate import Outcome
+from mlestar_jupyter.algorithm.acceptance import score_of
+from mlestar_jupyter.algorithm.folds import Folds, first_bad, label_of
+from mlestar_jupyter.candidate import ADDED, Candidate, Outcome
 from mlestar_jupyter.endings import Stopped
 from mlestar_jupyter.grading import Graded, InvalidPredictions
-from mlestar_jupyter.solution import Solution
 
 if TYPE_CHECKING:
     from mlestar_jupyter.algorithm.evaluate import Context
@@ -28,53 +29,58 @@ TOLERANCE = 1e-9
 _CLEAN = "clean"
 
 
-def confirm(
-    context: Context,
-    candidate: str,
-    solution: Solution,
-    limit: float,
-    purposes: Sequence[int],
-    outcomes: Sequence[Outcome],
-) -> list[Outcome]:
-    """Execute from clean kernels what was begun with snapshots; the outcomes that count.
+def confirmed(context: Context, candidate: Candidate) -> Candidate:
+    """The candidate as it is in clean kernels, with another score if these have shown another.
 
     A difference turns the reuse of cells off and is told. When no time is left, what there is
-    stays. Raises InvalidPredictions where there are none that can be graded, and Stopped when the
-    user stops meanwhile.
+    stays. Raises Stopped when the user stops meanwhile.
     """
+    with context.turn(candidate.solution.key):
+        # Another branch may have been here meanwhile.
+        return _confirmed(context, context.run.state.candidates[candidate.id])
+
+
+def _confirmed(context: Context, candidate: Candidate) -> Candidate:
     run = context.run
-    wanted = [p for p, outcome in zip(purposes, outcomes, strict=True) if outcome.reused]
-    before = {purpose: run.graded_fold(candidate, purpose) for purpose in wanted}
-    found = dict(zip(purposes, outcomes, strict=True))
-    clean = _execute(context, candidate, solution, limit, wanted)
-    ended = first_bad(list(clean.values()))
-    if ended is not None and ended.status == "cancelled":
-        if context.budget.is_stopped:
-            raise Stopped  # in flight when the user stopped: done again on resume
-        run.emit("note", text=f"{candidate} could not be executed from clean kernels in time")
-        return list(outcomes)
-    run.forget_grades(candidate)
-    if ended is None:
-        _compare(context, candidate, solution, limit, before)
-    elif ended.status == "failed":  # all else, such as time, says nothing against snapshots
-        why = f"{candidate} fails in a clean kernel ({ended.words})"
-        context.executor.stop_reusing(why)
-    return list((found | clean).values())
+    labels = run.state.unconfirmed.get(candidate.id, ())
+    wanted = [purpose for purpose in run.validation.purposes if label_of(purpose) in labels]
+    if candidate.score is None or not wanted:
+        return candidate
+    try:
+        before = {purpose: run.graded_fold(candidate.id, purpose) for purpose in wanted}
+        ended = first_bad(_execute(context, candidate, wanted))
+        if ended is not None and ended.status == "cancelled":
+            if context.budget.is_stopped:
+                raise Stopped  # in flight when the user stopped: done again on resume
+            text = f"{candidate.id} could not be executed from clean kernels in time"
+            run.emit("note", text=text)
+            return candidate
+        run.forget_grades(candidate.id)
+        if ended is not None:
+            if ended.status == "failed":  # all else, such as time, says nothing against snapshots
+                why = f"{candidate.id} fails in a clean kernel ({ended.words})"
+                context.executor.stop_reusing(why)
+            status, reason = ended.status, str(ended.problem)
+            return run.record(replace(candidate, status=status, score=None, reason=reason))
+        _compare(context, candidate, before)
+        score = score_of(run, candidate.id)
+    except InvalidPredictions as error:
+        wrong = replace(candidate, status="invalid_predictions", score=None, reason=str(error))
+        return run.record(wrong)
+    return candidate if score == candidate.score else run.record(replace(candidate, score=score))
 
 
-def _compare(
-    context: Context, candidate: str, solution: Solution, limit: float, before: dict[int, Graded]
-) -> None:
+def _compare(context: Context, candidate: Candidate, before: dict[int, Graded]) -> None:
     """Look for the first fold whose predictions differ. Raises InvalidPredictions."""
     for fold, graded in before.items():
         try:
-            again = context.run.graded_fold(candidate, fold)
+            again = context.run.graded_fold(candidate.id, fold)
         except InvalidPredictions as error:
-            why = f"predictions of {candidate} from a clean kernel cannot be graded ({error})"
+            why = f"predictions of {candidate.id} from a clean kernel cannot be graded ({error})"
             context.executor.stop_reusing(why)
             raise
         if not is_same(graded, again):
-            _blame(context, candidate, solution, limit, fold)
+            _blame(context, candidate, fold)
             return
 
 
@@ -88,32 +94,31 @@ def is_same(one: Graded, other: Graded) -> bool:
     return bool((ours == theirs).all())
 
 
-def _blame(context: Context, candidate: str, solution: Solution, limit: float, fold: int) -> None:
+def _blame(context: Context, candidate: Candidate, fold: int) -> None:
     """Find out whether the snapshot or the candidate itself gives other predictions each time."""
     run = context.run
-    first = run.graded_fold(candidate, fold)
-    again = _execute(context, candidate, solution, limit, [fold])[fold]
+    first = run.graded_fold(candidate.id, fold)
+    (again,) = _execute(context, candidate, [fold])
     if again.status != "ok":
         return
-    run.forget_grades(candidate)
-    if is_same(first, run.graded_fold(candidate, fold)):
-        why = f"predictions of {candidate} differ from those of a clean kernel"
+    run.forget_grades(candidate.id)
+    if is_same(first, run.graded_fold(candidate.id, fold)):
+        why = f"predictions of {candidate.id} differ from those of a clean kernel"
         context.executor.stop_reusing(why)
     else:
-        text = f"{candidate} gives other predictions each time; seed what is random in it"
+        text = f"{candidate.id} gives other predictions each time; seed what is random in it"
         run.emit("note", text=text)
 
 
-def _execute(
-    context: Context, candidate: str, solution: Solution, limit: float, purposes: Sequence[int]
-) -> dict[int, Outcome]:
+def _execute(context: Context, candidate: Candidate, purposes: Sequence[int]) -> list[Outcome]:
     """Execute in clean kernels; if all goes well, what is written takes the place of what was."""
-    home = context.run.candidate_folder(candidate)
+    home = context.run.candidate_folder(candidate.id)
     folder = home / _CLEAN
-    folds = Folds(context, candidate, solution, limit, None, clean=folder)
-    outcomes = dict(zip(purposes, folds.execute(purposes), strict=True))
+    limit = context.limit_of(candidate.parents, added=candidate.stage in ADDED)
+    folds = Folds(context, candidate.id, candidate.solution, limit, None, clean=folder)
+    outcomes = folds.execute(purposes)
     try:
-        if all(outcome.status == "ok" for outcome in outcomes.values()):
+        if first_bad(outcomes) is None:
             _move(folder, home)
     except OSError as error:
         raise InvalidPredictions(f"cannot be put into {home}: {error.strerror}") from error

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.acceptance import decide, rank
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.incumbent import replace_incumbent
-from mlestar_jupyter.algorithm.initialize import rank
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent, settle
 from mlestar_jupyter.algorithm.plans import Plans, attempt
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.interfaces import Attempt
@@ -65,4 +64,4 @@ def ensemble(
     failed, width = "an ensemble plan gave no solution", context.side_by_side(1)
     plans = Plans(context, "ensemble", width, plan=plan, make=make, take=take, failed=failed)
     plans.go(run.settings.ensemble_rounds if rounds is None else rounds)
-    return best
+    return None if best is None else settle(context, ENSEMBLE_BRANCH, best, None)

@@ -34,9 +34,9 @@ NOTEBOOK_SECONDS = 8.0
 IMPORT_SECONDS = 4.0
 #: All rows are more than a fold's, and machines are noisy.
 SAFETY = 1.5
-#: About so many of what changes a solution, and of what adds up several, are promising and executed
-#: once more from clean kernels: to begin with a snapshot must save more than that.
-PROMISING_CHANGES, PROMISING_SUMS = 0.2, 0.7
+#: About so many of what changes a solution, and of what adds up several, are gone on from, and
+#: executed once more from clean kernels: to begin with a snapshot must save more than that.
+CONFIRMED_CHANGES, CONFIRMED_SUMS = 0.1, 0.7
 
 
 @dataclass
@@ -98,10 +98,10 @@ class Context:
     def least_saved(self, proposal: Proposal) -> float:
         """Seconds that taking over cells must save in one execution; inf: all are executed.
 
-        What was made of nothing is promising whatever its score, so it is executed whole at once.
+        One of what was made of nothing is gone on from, so that is executed whole at once.
         """
         added = proposal.stage in ADDED
-        share = PROMISING_SUMS if added else PROMISING_CHANGES
+        share = CONFIRMED_SUMS if added else CONFIRMED_CHANGES
         return share * self._expected(proposal.parents, added=added) or math.inf
 
     def side_by_side(self, branches: int) -> int:
@@ -115,6 +115,11 @@ class Context:
         limit = self.limit_of(made_of, added=added)
         return Brief(self.run.task, self.limit / 2, self.threads, branch, seed, said, limit=limit)
 
+    def turn(self, key: str) -> threading.Lock:
+        """To be held by who executes the solution with this key."""
+        with self._keys_lock:
+            return self._keys.setdefault(key, threading.Lock())
+
     def judge(self, proposal: Proposal, *, is_asked: bool = False) -> Candidate:
         """Judge one proposal. Raises OutOfMeans when there is no time to begin.
 
@@ -122,9 +127,7 @@ class Context:
         was ended early it is judged once more, on all folds.
         """
         key = proposal.solution.key
-        with self._keys_lock:
-            lock = self._keys.setdefault(key, threading.Lock())
-        with lock:
+        with self.turn(key):
             known = self.run.find(key)
             is_finished = known is not None and known.status != "stopped_early"
             if known is not None and (is_finished or not is_asked):

@@ -90,7 +90,7 @@ class Folds:
         limit = min(self.limit, budget.search_left)
         if budget.is_stopped or limit < LEAST_SECONDS:
             return Outcome("cancelled", 0.0)
-        label = f"fold-{purpose}" if isinstance(purpose, int) else str(purpose)
+        label = label_of(purpose)
         execution = Execution(
             solution=self.solution,
             inputs=run.staging.inputs(purpose),  # type: ignore[arg-type]
@@ -112,6 +112,11 @@ class Folds:
             outcome = replace(outcome, status="cancelled", failure=None)  # the run's time was up
         run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
         return outcome
+
+
+def label_of(purpose: object) -> str:
+    """What the execution for this purpose is called, and what it writes."""
+    return f"fold-{purpose}" if isinstance(purpose, int) else str(purpose)
 
 
 def first_bad(outcomes: Sequence[Outcome]) -> Outcome | None:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.acceptance import Decision, decide, decide_anew, rank
+from mlestar_jupyter.algorithm.confirming import confirmed
+from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.candidate import Candidate
 from mlestar_jupyter.run import Run
+
+
+def decide_confirmed(
+    context: Context, candidate: Candidate, incumbent: Candidate | None
+) -> tuple[Candidate, Decision]:
+    """Decide; what would be accepted on the word of snapshots is confirmed first.
+
+    Gives the candidate, too: as it is in clean kernels.
+    """
+    decision = decide(context.run, candidate, incumbent)
+    if not decision.accepted:
+        return candidate, decision
+    clean = confirmed(context, candidate)
+    if clean.score != candidate.score:
+        decision = decide_anew(context.run, clean, incumbent)
+    return clean, decision
 
 
 def replace_incumbent(
@@ -30,3 +48,35 @@ def replace_incumbent(
         run.emit(
             "incumbent_changed", branch=branch, id=candidate.id, best=becomes_best, reason=reason
         )
+
+
+def settle(
+    context: Context, branch: int, candidate: Candidate, before: Candidate | None
+) -> Candidate:
+    """Confirm what a loop has made the incumbent of its branch; gives what the branch goes on from.
+
+    Where clean kernels show it no better than ``before``, with which the loop began, that one comes
+    back; with None there was none.
+    """
+    clean = confirmed(context, candidate)
+    if clean.score == candidate.score or decide_anew(context.run, clean, before).accepted:
+        return clean
+    _withdraw(context.run, branch, clean, before)
+    return clean if before is None else before
+
+
+def _withdraw(run: Run, branch: int, candidate: Candidate, before: Candidate | None) -> None:
+    """Put others in all places of a candidate that has not held."""
+    with run.lock:
+        state = run.state
+        left = {b: name for b, name in state.incumbents.items() if name != candidate.id}
+        if before is not None:
+            left.setdefault(branch, before.id)
+        others = rank([state.candidates[name] for name in left.values()])
+        best = others[0].id if others and state.best == candidate.id else None
+        for place, name in left.items():
+            if name == best or (place == branch and state.incumbents[place] != name):
+                run.emit(
+                    "incumbent_changed", branch=place, id=name, best=name == best,
+                    reason=f"{candidate.id} did not hold in clean kernels",
+                )  # fmt: skip

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import nbformat
 
-from mlestar_jupyter.algorithm.acceptance import decide
+from mlestar_jupyter.algorithm.acceptance import rank
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.algorithm.incumbent import decide_confirmed, replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.checks.data_usage import find_unused
 from mlestar_jupyter.endings import OutOfMeans, Stopped
@@ -85,13 +85,6 @@ def _first_solutions(context: Context, cards: list[ModelCard]) -> tuple[list[Pro
     return proposals, obstacle
 
 
-def rank(candidates: list[Candidate]) -> list[Candidate]:
-    """The scored candidates, the best point score first."""
-    scored = [c for c in candidates if c.score is not None]
-    sign = -1 if any(c.score.greater_is_better for c in scored if c.score) else 1
-    return sorted(scored, key=lambda c: sign * c.score.value if c.score else 0.0)
-
-
 def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
     """Merge the models that come after the branch's base into it, until one does not help.
 
@@ -115,7 +108,7 @@ def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:
             raise
         except OutOfMeans:
             break
-        decision = decide(context.run, candidate, base)
+        candidate, decision = decide_confirmed(context, candidate, base)
         if not decision.accepted:
             context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
             break
@@ -142,7 +135,7 @@ def use_all_data(context: Context, incumbent: Candidate, branch: int) -> Candida
         raise
     except OutOfMeans:
         return incumbent
-    decision = decide(context.run, candidate, incumbent)
+    candidate, decision = decide_confirmed(context, candidate, incumbent)
     if not decision.accepted:
         context.run.emit("plan_lost", branch=branch, id=candidate.id, reason=decision.reason)
         return incumbent

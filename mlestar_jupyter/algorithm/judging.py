@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlestar_jupyter.algorithm.acceptance import decide, spread
-from mlestar_jupyter.algorithm.confirming import confirm
+from mlestar_jupyter.algorithm.acceptance import score_of
 from mlestar_jupyter.algorithm.folds import Folds, first_bad
 from mlestar_jupyter.algorithm.racing import Race, opponent
 from mlestar_jupyter.candidate import ADDED, Candidate, Failure, Finding, Outcome, Proposal, Status
@@ -16,7 +15,7 @@ from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.errors import ReplyError
 from mlestar_jupyter.grading import InvalidPredictions
 from mlestar_jupyter.interfaces import LeakageVerdict
-from mlestar_jupyter.score import Score, weighted_mean
+from mlestar_jupyter.score import Score
 from mlestar_jupyter.solution import Solution
 
 if TYPE_CHECKING:
@@ -133,41 +132,11 @@ class Judgement:
                 return "stopped_early", Failure("", "", lost), None
             if (ended := first_bad(outcomes)) is not None:
                 return ended.status, ended.problem, None
-            score = self._score()
-            if any(outcome.reused for outcome in outcomes) and self._is_promising(solution, score):
-                outcomes = self._confirm(solution, outcomes)
-                if (ended := first_bad(outcomes)) is not None:
-                    return ended.status, ended.problem, None
-                score = self._score()
+            score = score_of(self.run, self.id)
         except InvalidPredictions as error:
             last = solution.names[-1]
             return "invalid_predictions", Failure(last, "InvalidPredictions", str(error)), None
         return "ok", None, score
-
-    def _score(self) -> Score:
-        """The score of the predictions that are there. Raises InvalidPredictions."""
-        graded = self.run.graded(self.id)
-        values = tuple(fold.value for fold in graded)
-        rows = tuple(len(fold.actual) for fold in graded)
-        metric, settings = self.run.task.metric, self.run.settings
-        deviation = spread(metric, graded, settings.bootstrap, settings.seed)
-        mean = weighted_mean(values, rows)
-        return Score(mean, values, rows, deviation, metric.name, metric.greater_is_better)
-
-    def _is_promising(self, solution: Solution, score: Score) -> bool:
-        """Whether it would become the incumbent of its branch: its score must be beyond doubt."""
-        state, proposal = self.run.state, self.proposal
-        incumbent = state.candidates.get(state.incumbents.get(proposal.branch, ""))
-        candidate = self._candidate(solution, "ok", "", score)
-        return decide(self.run, candidate, incumbent).accepted
-
-    def _confirm(self, solution: Solution, outcomes: list[Outcome]) -> list[Outcome]:
-        """Execute from clean kernels what was begun with snapshots; the outcomes that count."""
-        purposes = self.run.validation.purposes
-        limit = self.brief.limit
-        clean = confirm(self.context, self.id, solution, limit, purposes, outcomes)
-        self._count([new for new, old in zip(clean, outcomes, strict=True) if new is not old])
-        return clean
 
     def _try_self_scored(self, solution: Solution) -> tuple[Status, Failure | None, Score | None]:
         (outcome,), _ = self._execute(solution, ("all",))
@@ -202,13 +171,8 @@ class Judgement:
     def _record(
         self, solution: Solution, status: Status, reason: str, score: Score | None = None
     ) -> Candidate:
-        return self.run.record(self._candidate(solution, status, reason, score))
-
-    def _candidate(
-        self, solution: Solution, status: Status, reason: str, score: Score | None
-    ) -> Candidate:
         proposal = self.proposal
-        return Candidate(
+        candidate = Candidate(
             id=self.id,
             stage=proposal.stage,
             solution=replace(solution, title=proposal.solution.title),
@@ -224,3 +188,4 @@ class Judgement:
             debug_rounds=self.rounds,
             findings=self.findings,
         )
+        return self.run.record(candidate)
