@@ -64,14 +64,26 @@ class Budget:
         share, least = FIRST_RESERVE
         self.reserve = min(max(seconds, share * self.total / 2, least), self.total / 2)
 
+    def has_room_after(self, stage: str, expected: float, landing: float) -> bool:
+        """Whether work that is expected to take so long could begin when this stage has ended.
+
+        ``landing`` is what landing takes longer with it, in seconds.
+        """
+        left = (self.total - self.reserve) * (1 - STAGE_ENDS[stage])
+        return left - min(landing, self._room) >= SURELY * expected
+
+    @property
+    def _room(self) -> float:
+        """Seconds by which the reserve may grow: it is never more than half of the whole."""
+        return max(0.0, self.total / 2 - self.reserve) if self._staged else 0.0
+
     def check(self, stage: str, expected: float = 0.0, landing: float = 0.0) -> None:
         """Raise OutOfMeans when work of this stage, expected to take so long, should not begin.
 
-        ``landing`` is what landing takes longer, in seconds, if this work gives the best; with the
-        reserve it is never more than half of the whole.
+        ``landing`` is what landing takes longer, in seconds, if this work gives the best.
         """
         if self._stop.is_set():
             raise Stopped
-        room = max(0.0, self.total / 2 - self.reserve) if self._staged else 0.0
-        if self.stage_left(stage) <= 0 or self.search_left - min(landing, room) < SURELY * expected:
+        left = self.search_left - min(landing, self._room)
+        if self.stage_left(stage) <= 0 or left < SURELY * expected:
             raise OutOfMeans

@@ -18,7 +18,7 @@ import numpy as np
 from mlestar_jupyter.algorithm.acceptance import score_of
 from mlestar_jupyter.algorithm.folds import Folds, first_bad, label_of
 from mlestar_jupyter.candidate import ADDED, Candidate, Outcome
-from mlestar_jupyter.endings import Stopped
+from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.grading import Graded, InvalidPredictions
 
 if TYPE_CHECKING:
@@ -48,13 +48,11 @@ def _confirmed(context: Context, candidate: Candidate) -> Candidate:
         return candidate
     try:
         before = {purpose: run.graded_fold(candidate.id, purpose) for purpose in wanted}
+        context.check("confirm", candidate.slowest)
         ended = first_bad(_execute(context, candidate, wanted))
         if ended is not None and ended.status == "cancelled":
-            if context.budget.is_stopped:
-                raise Stopped  # in flight when the user stopped: done again on resume
-            text = f"{candidate.id} could not be executed from clean kernels in time"
-            run.emit("note", text=text)
-            return candidate
+            # In flight when the user stopped, it is done again on resume.
+            raise Stopped if context.budget.is_stopped else OutOfMeans
         run.forget_grades(candidate.id)
         if ended is not None:
             if ended.status == "failed":  # all else, such as time, says nothing against snapshots
@@ -64,6 +62,12 @@ def _confirmed(context: Context, candidate: Candidate) -> Candidate:
             return run.record(replace(candidate, status=status, score=None, reason=reason))
         _compare(context, candidate, before)
         score = score_of(run, candidate.id)
+    except Stopped:
+        raise
+    except OutOfMeans:
+        text = f"no time is left to execute {candidate.id} from clean kernels"
+        run.emit("note", text=f"{text}; the finished notebook will tell whether it holds")
+        return candidate
     except InvalidPredictions as error:
         wrong = replace(candidate, status="invalid_predictions", score=None, reason=str(error))
         return run.record(wrong)

@@ -164,13 +164,38 @@ class Context:
         ``slowest`` is what one execution of it is expected to take, in seconds. Time is kept back
         to land with the present best, and what landing takes longer with this one comes on top.
         """
+        if self.run.best is not None:
+            self.budget.keep_back(landing_seconds(self.run, self.run.best.slowest))
+        if stage == "refine" and not self._has_room_for_ensemble():
+            stage = "ensemble"  # nobody else would use the time that is kept for that
+        owed = 0.0 if stage == "confirm" else self._owed()
+        rounds = _rounds(self.run, self.run.settings.jobs)
+        self.budget.check(stage, rounds * (slowest + owed), self._longer(slowest))
+
+    def _owed(self) -> float:
+        """What it takes to execute once from clean kernels the incumbents that were not yet."""
+        state = self.run.state
+        names = [name for name in dict(state.incumbents).values() if state.unconfirmed.get(name)]
+        return sum(state.candidates[name].slowest for name in names)
+
+    def _has_room_for_ensemble(self) -> bool:
+        """Whether an ensemble of the incumbents could still begin when refinement has ended."""
+        run = self.run
+        if not run.settings.ensemble_rounds:
+            return False
+        names = [name for branch, name in dict(run.state.incumbents).items() if branch >= 0]
+        took = [run.state.candidates[name].slowest for name in names]
+        slowest = sum(took) * max(1.0, 2 / max(1, len(took)))  # at least two are combined
+        rounds = _rounds(run, run.settings.jobs)
+        return self.budget.has_room_after("refine", rounds * slowest, self._longer(slowest))
+
+    def _longer(self, slowest: float) -> float:
+        """How much longer landing takes with what takes so long, in seconds."""
         best = self.run.best
-        landing = 0.0
-        if best is not None:
-            present = landing_seconds(self.run, best.slowest)
-            self.budget.keep_back(present)
-            landing = max(0.0, landing_seconds(self.run, slowest) - present)
-        self.budget.check(stage, slowest * _rounds(self.run, self.run.settings.jobs), landing)
+        if best is None:
+            return 0.0
+        present = landing_seconds(self.run, best.slowest)
+        return max(0.0, landing_seconds(self.run, slowest) - present)
 
     def _expected(self, parents: Sequence[str], *, added: bool) -> float:
         """Seconds that one execution of what is made of these should take; 0 if unknown."""

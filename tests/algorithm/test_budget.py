@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import pandas as pd
 import pytest
+from cast import SmallCast
+from scripted import Scripted, solution
 
 from mlestar_jupyter.algorithm.budget import STAGE_ENDS, Budget
+from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.incumbent import replace_incumbent
+from mlestar_jupyter.candidate import Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
+from mlestar_jupyter.inference import from_folder
+from mlestar_jupyter.run import Run
+from mlestar_jupyter.settings import Settings
 
 
 class Clock:
@@ -163,3 +174,79 @@ def test_work_that_the_user_asked_for_is_not_held_back_by_landing(clock):
     budget = Budget(100, clock, staged=False)
     clock.now = 90
     budget.check("refine", expected=5, landing=1000)
+
+
+def test_there_is_room_after_a_stage_for_what_fits_between_its_end_and_that_of_the_search(clock):
+    budget = Budget(1000, clock)
+    kept = 0.2 * (1000 - budget.reserve)
+    assert budget.has_room_after("refine", kept, 0.0)
+    assert not budget.has_room_after("refine", kept, 0.2 * kept)
+    assert not budget.has_room_after("refine", 1.2 * kept, 0.0)
+
+
+Opened = Callable[..., Context]
+
+
+@pytest.fixture
+def opened(build, tmp_path, clock) -> Iterator[Opened]:
+    """A run of 100 seconds whose two branches have incumbents that take so many seconds a fold."""
+    rows = pd.DataFrame({"id": range(40), "x": range(40), "y": [0.5 * n for n in range(40)]})
+    test = rows[30:].drop(columns="y")
+    task = from_folder(build(rows[:30], test, test[["id"]].assign(y=0.5)))
+    contexts: list[Context] = []
+
+    def open_run(seconds: float, **settings: int) -> Context:
+        wanted = Settings(seconds=100, folds=2, jobs=2, reproduce=False, **settings)
+        run = Run.create(tmp_path / "run", task, wanted)
+        budget = Budget(100, clock)
+        context = Context(run, SmallCast(), Scripted(run, seconds=seconds), budget)
+        contexts.append(context)
+        for branch in (0, 1):
+            proposal = Proposal("initialize", solution(f"{branch}", 1.0), "", branch=branch)
+            replace_incumbent(run, branch, context.judge(proposal), "the first")
+        return context
+
+    yield open_run
+    for context in contexts:
+        context.close()
+        context.run.close()
+
+
+def refines_at(context: Context, clock: Clock, share: float) -> bool:
+    clock.now = share * (100 - context.budget.reserve)
+    try:
+        context.check("refine")
+    except OutOfMeans:
+        return False
+    return True
+
+
+def test_refinement_ends_early_for_an_ensemble_that_would_fit(clock, opened):
+    context = opened(2.0)
+    assert refines_at(context, clock, 0.75)
+    assert not refines_at(context, clock, 0.85)
+
+
+def test_refinement_has_the_time_of_an_ensemble_that_would_not_fit(clock, opened):
+    context = opened(9.0)
+    assert refines_at(context, clock, 0.85)
+    assert not refines_at(context, clock, 1.0)
+
+
+def test_refinement_has_all_the_time_when_no_ensemble_is_wanted(clock, opened):
+    assert refines_at(opened(2.0, ensemble_rounds=0), clock, 0.99)
+
+
+def test_time_is_left_to_confirm_what_only_snapshots_speak_for(clock, opened):
+    context = opened(9.0)
+    left = clock.now = 100 - context.budget.reserve - 8.0
+    assert left > 0
+    context.check("refine")
+    data = {"status": "ok", "seconds": 1.0, "reused": 3, "saved": 8.0}
+    best = context.run.state.best
+    context.run.emit("candidate_executed", id=best, purpose="fold-1", **data)
+    with pytest.raises(OutOfMeans):
+        context.check("refine")
+    context.check("confirm", 8.0)
+    context.run.emit("candidate_executed", id=best, purpose="fold-1", **{**data, "reused": 0})
+    context.check("refine")

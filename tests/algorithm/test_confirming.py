@@ -330,7 +330,19 @@ def test_without_time_to_confirm_it_what_there_is_stays(opened) -> None:
     assert first.score is not None
     assert (context.run.candidate_folder(first.id) / "fold-1.csv").exists()
     assert (context.run.candidate_folder(first.id) / "fold-1.ipynb").read_text() != "clean"
-    assert notes(context) == [f"{first.id} could not be executed from clean kernels in time"]
+    assert notes(context) == [
+        f"no time is left to execute {first.id} from clean kernels; "
+        "the finished notebook will tell whether it holds"
+    ]
+
+
+def test_what_could_not_be_confirmed_in_time_is_not_begun(opened) -> None:
+    context, executor = opened
+    first = judge(context, "first", 1.0)
+    context.budget.total = context.run.elapsed + context.budget.reserve + 10
+    assert confirmed(context, first).score == first.score
+    assert executor.fresh == []
+    assert len(notes(context)) == 1
 
 
 def test_predictions_are_compared_as_numbers_or_word_by_word() -> None:
