@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlestar_jupyter.algorithm.acceptance import Decision, decide, decide_anew, rank
 from mlestar_jupyter.algorithm.confirming import confirmed
 from mlestar_jupyter.algorithm.evaluate import Context
@@ -59,24 +61,28 @@ def settle(
     back; with None there was none.
     """
     clean = confirmed(context, candidate)
-    if clean.score == candidate.score or decide_anew(context.run, clean, before).accepted:
+    if clean.score == candidate.score:
         return clean
-    _withdraw(context.run, branch, clean, before)
-    return clean if before is None else before
+    if before is None or decide_anew(context.run, clean, before).accepted:
+        _place_again(context.run, clean, {})
+        return clean
+    _place_again(context.run, clean, {branch: before.id})
+    return before
 
 
-def _withdraw(run: Run, branch: int, candidate: Candidate, before: Candidate | None) -> None:
-    """Put others in all places of a candidate that has not held."""
+def _place_again(run: Run, candidate: Candidate, instead: Mapping[int, str]) -> None:
+    """A candidate has another score now: who is the best, and who is its branch's incumbent."""
     with run.lock:
-        state = run.state
-        left = {b: name for b, name in state.incumbents.items() if name != candidate.id}
-        if before is not None:
-            left.setdefault(branch, before.id)
-        others = rank([state.candidates[name] for name in left.values()])
-        best = others[0].id if others and state.best == candidate.id else None
-        for place, name in left.items():
-            if name == best or (place == branch and state.incumbents[place] != name):
+        present = dict(run.state.incumbents)
+        wanted = {b: instead.get(b, n) if n == candidate.id else n for b, n in present.items()}
+        others = rank([run.state.candidates[n] for n in wanted.values() if n != candidate.id])
+        best = run.state.best
+        if best == candidate.id and others and not decide_anew(run, candidate, others[0]).accepted:
+            best = others[0].id
+        for branch, name in wanted.items():
+            is_new_best = name == best != run.state.best
+            if is_new_best or name != present[branch]:
                 run.emit(
-                    "incumbent_changed", branch=place, id=name, best=name == best,
+                    "incumbent_changed", branch=branch, id=name, best=is_new_best,
                     reason=f"{candidate.id} did not hold in clean kernels",
                 )  # fmt: skip

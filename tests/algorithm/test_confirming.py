@@ -212,6 +212,19 @@ def test_an_ensemble_that_fails_in_clean_kernels_is_the_best_no_more(opened) -> 
     assert context.run.state.best == first.id
 
 
+def test_an_ensemble_that_is_worse_in_clean_kernels_is_the_best_no_more(opened) -> None:
+    context, executor = opened
+    first = offer(context, "first", 1.0)
+    executor.flattered = "both"
+    proposal = Proposal("ensemble", solution("both", 2.0), "", (first.id,), branch=-1)
+    both = context.judge(proposal)
+    replace_incumbent(context.run, -1, both, "by its snapshots")
+    assert context.run.state.best == both.id
+    assert settle(context, -1, both, None).id == both.id
+    assert context.run.state.best == first.id
+    assert context.run.state.incumbents == {0: first.id, -1: both.id}
+
+
 def test_two_branches_that_come_upon_one_candidate_confirm_it_once(opened) -> None:
     context, executor = opened
     executor.held = "fold-1"
