@@ -155,9 +155,11 @@ def _parent(pid: int) -> int:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    # A zombie has ended; only its parent, which need not be us, can make it go away.
+    # A zombie has ended, unless it only ended its first thread and others go on; only its parent,
+    # which need not be us, can make it go away.
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and (not is_zombie or process.num_threads() > 1))
     except psutil.Error:
         return False
 

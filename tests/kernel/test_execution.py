@@ -338,6 +338,34 @@ def test_a_daemon_of_a_finished_notebook_is_not_left_behind(
     assert not is_running(tmp_path / "child")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux shows such a process as a zombie")
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "plain"])
+def test_a_process_whose_first_thread_has_ended_is_not_left_behind(
+    build: Build, tmp_path: Path, warm: bool
+) -> None:
+    execution = build(
+        """
+        import subprocess, sys, time
+        code = (
+            "import ctypes, threading, time; "
+            "threading.Thread(target=time.sleep, args=(600,)).start(); "
+            "ctypes.CDLL(None).pthread_exit(None)"
+        )
+        child = subprocess.Popen([sys.executable, "-c", code])
+        while open(f"/proc/{child.pid}/stat").read().split()[2] != "Z":
+            time.sleep(0.01)
+        open(pids + "/child", "w").write(str(child.pid))
+        """,
+        pids=str(tmp_path),
+    )
+    executor = PapermillExecutor(jobs=1, sandbox="off", warm=warm)
+    try:
+        assert executor.run(execution).status == "ok"
+        wait_for(lambda: not psutil.pid_exists(int((tmp_path / "child").read_text())))
+    finally:
+        executor.close()
+
+
 @posix_only
 def test_shared_memory_of_killed_workers_is_given_back(
     unwalled: PapermillExecutor, build: Build, tmp_path: Path
