@@ -38,6 +38,10 @@ _PREFIX = "mlestar-"
 _LOCK = "mlestar.lock"
 _ABANDONED_AFTER = 60.0  # seconds: a folder that has just been made may not be locked yet
 
+IsOver = Callable[[], object]
+#: Copies a folder with many files to a place; stops half-way when it is over.
+CopyMany = Callable[[Path, Path, IsOver], None]
+
 
 class WorkingFolder:
     """A new temporary folder: ``work``, where the notebook runs, and beside it what we need.
@@ -51,7 +55,6 @@ class WorkingFolder:
     def __init__(self, within: WorkingFolder | None = None) -> None:
         self.scratch: Path
         self._inner = itertools.count(1)
-        self._has_many = False  # files, so that removing them takes long as well
         parent = Path(tempfile.gettempdir()) if within is None else within.scratch
         if within is None:
             _remove_abandoned(parent)
@@ -86,28 +89,29 @@ class WorkingFolder:
     ) -> None:
         self.remove()
 
-    def stage(self, inputs: Mapping[str, Path], is_over: Callable[[], object]) -> None:
+    def stage(
+        self, inputs: Mapping[str, Path], is_over: IsOver, copy_many: CopyMany | None = None
+    ) -> None:
         """Copy the inputs to their names in ``work``; stop half-way when ``is_over``.
 
-        A file or folder that is named "" is what ``work`` shall be a copy of.
+        Folders with many files are copied by ``copy_many``, if it is given.
         """
         for name, source in inputs.items():
             if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
                 raise ExecutionError(f"input name {name!r} leaves the working folder; rename it")
             if not source.exists():
                 raise ExecutionError(f"input {name} is not there: {source}; put it back")
-            in_bulk = _has_many(source)
-            self._has_many |= in_bulk
+            copy = (copy_many or copy_elsewhere) if _has_many(source) else _copy
             try:
-                _copy(source, self.work / name, is_over, in_bulk=in_bulk)
+                copy(source, self.work / name, is_over)
             except OSError as error:
                 raise execution_error(f"copy {source} to", self.work, error) from error
 
     def remove(self) -> None:
         """Take the folder away."""
         self._lock.close()
-        if self._has_many:
-            _elsewhere("rm", "-rf", "--", str(self.scratch), is_over=lambda: False)
+        if _has_many(self.scratch):
+            elsewhere("rm", "-rf", "--", str(self.scratch), is_over=lambda: False)
         _remove(self.scratch)
 
 
@@ -191,16 +195,19 @@ def _is_taken(file: IO[bytes]) -> bool:
     return False
 
 
-def _copy(source: Path, target: Path, is_over: Callable[[], object], *, in_bulk: bool) -> None:
+def copy_elsewhere(source: Path, target: Path, is_over: IsOver) -> None:
+    """Copy a folder in another process, or in this one where that cannot be."""
+    target.mkdir(parents=True, exist_ok=True)
+    if not elsewhere("cp", "-RL", "--", f"{source}/.", str(target), is_over=is_over):
+        _remove(target)  # links that lead nowhere or in a circle are not for cp
+        _copy(source, target, is_over)
+
+
+def _copy(source: Path, target: Path, is_over: IsOver) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_file(source, target)
         return
-    if in_bulk:
-        target.mkdir(parents=True, exist_ok=True)
-        if _elsewhere("cp", "-RL", "--", f"{source}/.", str(target), is_over=is_over):
-            return
-        _remove(target)  # links that lead nowhere or in a circle are not for cp
     for folder, names in files_below(source):
         if is_over():
             return
@@ -224,7 +231,9 @@ def _has_many(path: Path) -> bool:
     return False
 
 
-def _elsewhere(program: str, *arguments: str, is_over: Callable[[], object]) -> bool:
+def elsewhere(
+    program: str, *arguments: str, is_over: IsOver, output: IO[bytes] | None = None
+) -> bool:
     """Let another process work on many files, until ``is_over``; False when it cannot.
 
     Other threads of ours may compute, among them the user's own cells: Python would then wait for
@@ -234,7 +243,7 @@ def _elsewhere(program: str, *arguments: str, is_over: Callable[[], object]) -> 
     if path is None:
         return False
     null = subprocess.DEVNULL
-    process = subprocess.Popen([path, *arguments], stdin=null, stdout=null, stderr=null)
+    process = subprocess.Popen([path, *arguments], stdin=null, stdout=output or null, stderr=null)
     while True:
         try:
             return process.wait(_LOOK_SECONDS) == 0

@@ -51,7 +51,7 @@ class PapermillExecutor:
             raise SettingsError(f"jobs is {jobs}; give at least 1")
         self.jobs = jobs
         self.tell = tell
-        self.starter = Starter(warm=warm, reuse=reuse, tell=lambda text: self.tell(text))
+        self.starter = Starter(jobs=jobs, warm=warm, reuse=reuse, tell=lambda text: self.tell(text))
         self.confinement = Confinement.for_jobs(jobs, sandbox, memory)
         self._peak = 0  # bytes
         self._lock = threading.Lock()

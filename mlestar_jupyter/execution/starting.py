@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Literal
 
 import psutil
 
+from mlestar_jupyter.execution.copies import Copies
 from mlestar_jupyter.execution.enclosure import Enclosure
 from mlestar_jupyter.execution.folder import WorkingFolder
 from mlestar_jupyter.execution.limits import ProcessTree
@@ -92,18 +94,19 @@ class Beginning:
 
 
 class Starter:
-    """The ways to begin that are open. ``begin`` may be called from many threads.
+    """The ways to begin that are open. ``begin`` may be called from many threads, ``jobs`` at once.
 
     ``tell`` is called with what a user should know: that a way is closed, and why.
     """
 
-    def __init__(self, *, warm: bool, reuse: bool, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, jobs: int, warm: bool, reuse: bool, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._kernels = shared.borrow() if warm else None
         self._reuses = warm and reuse and sys.platform == "linux"
         memory = int(MEMORY_SHARE * machine_memory())
         self._snapshots = Snapshots(MOST_SNAPSHOTS, memory)
         self._weighing = Weighing(_TRUST_SECONDS)
+        self._copies = Copies(jobs)
         self._last: ForkServer | None = None
         self._lock = threading.Lock()
 
@@ -143,8 +146,7 @@ class Starter:
                     if found is not None:
                         yield found
                         return
-        with WorkingFolder() as folder:
-            folder.stage(wanted.inputs, wanted.is_over)
+        with self._folder(wanted, wanted.inputs) as folder:
             start = start_process if server is None else partial(start_kernel, server)
             yield Beginning(folder, start, names=names, server=server)
 
@@ -172,10 +174,23 @@ class Starter:
     def close(self) -> None:
         """End what is kept."""
         self._snapshots.close()
+        self._copies.close()
         with self._lock:
             was, self._kernels = self._kernels, None
         if was is not None:
             was.give_back()
+
+    @contextmanager
+    def _folder(
+        self, wanted: Wanted, files: Mapping[str, Path], within: WorkingFolder | None = None
+    ) -> Iterator[WorkingFolder]:
+        """A working folder with these files in it; of copies, the next execution may have some."""
+        with WorkingFolder(within) as folder:
+            lent = self._copies.stage(folder, files, wanted.is_over)
+            yield folder
+            # Not when something went wrong, nor while somebody is left who could write to them.
+            if lent and not wanted.tree.members():
+                self._copies.take_back(lent)
 
     def _server(self, common: Mapping[str, str]) -> ForkServer | Spares | None:
         kernels = self._kernels
@@ -217,8 +232,7 @@ class Starter:
         holder = snapshot.holder
         assert isinstance(holder, _Parked)
         try:
-            with WorkingFolder(holder.folder) as folder:
-                folder.stage({"": holder.folder.work}, wanted.is_over)
+            with self._folder(wanted, holder.files, holder.folder) as folder:
                 start = partial(start_kernel, server, number=holder.number)
                 known = snapshot.base if is_new else snapshot
                 saved = known.seconds if known is not None else 0.0
@@ -237,8 +251,8 @@ class Starter:
         folder = WorkingFolder(before.folder if before is not None else None)
         holder, process, number = None, None, next(_numbers)
         try:
-            inputs = wanted.inputs if before is None else {"": before.folder.work}
-            folder.stage(inputs, wanted.is_over)
+            files = wanted.inputs if before is None else before.files
+            self._copies.stage(folder, files, wanted.is_over)  # it keeps them
             environment, enclosure = wanted.environment(folder), wanted.enclosure(folder)
             place = Order([], folder.work, folder.scratch, environment, enclosure)
             order = {
@@ -298,6 +312,13 @@ class _Parked:
     def is_alive(self) -> bool:
         """Whether it can be begun with."""
         return self._process.poll() is None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What its forks shall find in their own folders."""
+        work = self.folder.work
+        _, folders, names = next(os.walk(work), ("", [], []))  # nothing when it cannot be read
+        return {name: work / name for name in (*folders, *names) if os.path.exists(work / name)}
 
     def close(self) -> None:
         """End it, and take its folder away."""

@@ -600,6 +600,38 @@ def test_inputs_are_copies_and_stay_as_they_were(
     assert Path.cwd() == here
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU find tells what was changed")
+@pytest.mark.parametrize("reuse", [True, False], ids=["with reuse", "without"])
+def test_a_folder_of_many_files_is_handed_on_until_an_execution_writes_to_it(
+    build: Build, tmp_path: Path, nothing_is_left_behind: Path, reuse: bool
+) -> None:
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    for number in range(150):
+        (tmp_path / "data" / "images" / f"{number}.png").write_text("original")
+    look = """
+    import os
+    stat = os.stat("data/images/7.png")
+    print(open("data/images/7.png").read(), stat.st_ino, stat.st_ctime_ns)
+    """
+    spoil = """
+    open("data/images/7.png", "w").write("ORIGINAL")
+    os.utime("data/images/7.png", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    """
+    executor, printed = PapermillExecutor(jobs=1, reuse=reuse), []
+    try:
+        for number, last in enumerate(("", "1 / 0", spoil, "")):
+            cells = (f"# {number}", look, last)
+            execution = build(*cells, inputs={"data": tmp_path / "data"})
+            assert (executor.run(execution).status == "ok") == (last != "1 / 0")
+            printed.append(_printed(execution).split())
+    finally:
+        executor.close()
+    assert [word for word, _, _ in printed] == ["original"] * 4
+    assert printed[:3] == [printed[0]] * 3
+    assert printed[3] != printed[0]
+    assert _left(nothing_is_left_behind) == []
+
+
 def test_the_working_folder_is_gone_even_when_the_notebook_locks_it(
     executor: PapermillExecutor, build: Build, nothing_is_left_behind: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import os
@@ -334,6 +335,29 @@ def test_what_the_first_cells_wrote_set_and_logged_to_goes_on(
         assert "heard" in str(outputs(execution)[-1])
         texts.append(execution.predictions.read_text())
     assert len(set(texts)) == 1
+
+
+def test_forks_of_snapshots_hand_on_what_the_first_cells_left_as_it_was(
+    build: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("kept", "changed"):
+        (tmp_path / name).mkdir()
+        for number in range(150):
+            (tmp_path / name / str(number)).write_text("original")
+    inputs = {name: tmp_path / name for name in ("kept", "changed")}
+    first = "import os, time; time.sleep(0.4)\nopen('changed/7', 'w').write('ORIGINAL')"
+    last = "x = [(os.stat(n).st_ctime_ns, open(n).read()) for n in ('kept/7', 'changed/7')]\n"
+    executor, found = PapermillExecutor(jobs=2), []
+    try:
+        for number in range(4):
+            execution = build(first, f"{last}{WRITE}  # {number}")
+            outcome = executor.run(dataclasses.replace(execution, inputs=inputs))
+            assert (outcome.status, blocks(outcome)) == ("ok", min(number, 1))
+            found.append(ast.literal_eval(execution.predictions.read_text()))
+    finally:
+        executor.close()
+    assert [[text for _, text in files] for files in found] == [["original", "ORIGINAL"]] * 4
+    assert found[1:] == [found[1]] * 3
 
 
 HINDRANCES = {
