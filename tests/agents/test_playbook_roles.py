@@ -67,7 +67,7 @@ def test_fewer_cards_than_asked_for_are_no_error(brief):
 def test_a_merge_blends_both_models(brief, play, task):
     asked = brief(task)
     merged = PLAYBOOK.merge(asked, first(asked), first(asked, "neighbours"))
-    assert merged.names == ("load", "features", "model", "model_neighbours", "predict")
+    assert merged.names == ("load", "features", "model_neighbours", "model", "predict")
     assert merged.title == "linear + neighbours"
     assert beats_a_guess(task, asked, play(asked, merged))
 
@@ -75,8 +75,19 @@ def test_a_merge_blends_both_models(brief, play, task):
 def test_a_merge_brings_the_features_of_the_other_model(brief, play):
     asked = brief("text")
     merged = PLAYBOOK.merge(asked, first(asked, "naive_bayes"), first(asked, "linear"))
-    assert "features_linear" in merged.names
+    names = ("load", "features_linear", "model_linear", "features", "model", "predict")
+    assert merged.names == names
     assert beats_a_guess("text", asked, play(asked, merged))
+
+
+def test_of_several_models_the_best_stands_last(brief):
+    asked = brief("text")
+    merged = first(asked, "naive_bayes")
+    for other in ("linear", "neighbours"):
+        merged = PLAYBOOK.merge(asked, merged, first(asked, other))
+    own = [name for name in merged.names if name.startswith("model")]
+    assert own == ["model_neighbours", "model_linear", "model"]
+    assert next(v for v in PLAYBOOK.ablate(asked, merged, []) if v.block in own).block == "model"
 
 
 def test_a_model_is_not_merged_twice(brief):

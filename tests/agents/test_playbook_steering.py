@@ -347,7 +347,7 @@ def test_an_own_model_is_merged_refined_and_steered_like_any_other(brief, play):
     asked = brief("regression")
     own = PLAYBOOK.initialize(asked, ModelCard("my ridge", "", EXAMPLES["an expression"]))
     merged = PLAYBOOK.merge(asked, first(asked, "neighbours"), own)
-    assert merged.names[-2] == "model_my_ridge"
+    assert merged.names[-3:] == ("model_my_ridge", "model", "predict")
     assert play(asked, merged) < 14.0
     assert PLAYBOOK.understands(asked, own, "alpha 10") == "model: set alpha to 10"
     meaning = PLAYBOOK.understands(asked, merged, "my ridge with alpha 10")

@@ -106,6 +106,22 @@ def model_names(solution: Solution) -> list[str]:
     return [name for block in solution.blocks for name in _PREDICTS.findall(block.source)]
 
 
+def best_first(solution: Solution) -> list[str]:
+    """The blocks in their order, but of several features or models those of the best one first.
+
+    That is the last: see ``merged``.
+    """
+    kinds = [_kind(block) for block in solution.blocks]
+    left = {kind: [b.name for b in solution.blocks if _kind(b) == kind] for kind in kinds}
+    return [left[kind].pop() for kind in kinds]
+
+
+def _kind(block: Block) -> str:
+    if block.name.startswith("features"):
+        return "features"
+    return "model" if _PREDICTS.search(block.source) else block.name
+
+
 def is_ours(solution: Solution) -> bool:
     """Whether the solution keeps the playbook's conventions, so that blocks can be exchanged."""
     names = set(solution.names)
@@ -113,28 +129,38 @@ def is_ours(solution: Solution) -> bool:
 
 
 def merged(facts: Facts, base: Solution, other: Solution) -> Solution | None:
-    """The base with the models of the other beside its own; None when there is nothing to add."""
+    """The base with the models of the other beside its own; None when there is nothing to add.
+
+    They go before the base's own: the better a model, the more it is worked on, and what stands
+    before it need not be executed again.
+    """
     if not (is_ours(base) and is_ours(other)):
         return None
     known = set(model_names(base))
     blocks = list(base.blocks[:-1])
-    current = next(b.source for b in reversed(blocks) if b.name.startswith("features"))
     added = []
     for block in other.blocks:
         if block.name.startswith("features"):
-            pending = block
+            features = block.source
         names = _PREDICTS.findall(block.source)
         if not names or set(names) <= known:
             continue
-        if pending.source != current:
-            blocks.append(Block(_free(f"features_{names[0]}", blocks), pending.source))
-            current = pending.source
-        blocks.append(Block(_free(f"model_{names[0]}", blocks), block.source))
+        place = _place_of(features, blocks)
+        if place is None:
+            place = next(n for n, b in enumerate(blocks) if b.name.startswith("features"))
+            blocks.insert(place, Block(_free(f"features_{names[0]}", blocks), features))
+        blocks.insert(place + 1, Block(_free(f"model_{names[0]}", blocks), block.source))
         added += names
     if not added:
         return None
     blocks.append(Block(base.blocks[-1].name, predict_block(facts, several=True)))
     return Solution(tuple(blocks), f"{base.title} + {' + '.join(added)}".replace("_", " "))
+
+
+def _place_of(features: str, blocks: list[Block]) -> int | None:
+    """Where these features are made; None if they are not."""
+    made = (n for n, b in enumerate(blocks) if b.name.startswith("features"))
+    return next((n for n in made if blocks[n].source == features), None)
 
 
 def _free(name: str, blocks: list[Block]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlestar_jupyter.agents.playbook import literals, sections, steps, suggestions
-from mlestar_jupyter.agents.playbook.assembly import is_ours, model_names
+from mlestar_jupyter.agents.playbook.assembly import best_first, is_ours, model_names
 from mlestar_jupyter.agents.playbook.facts import Facts
 from mlestar_jupyter.agents.playbook.features import FEATURES
 from mlestar_jupyter.agents.playbook.planning import next_plan, plans
@@ -25,9 +25,9 @@ def variants(facts: Facts, solution: Solution, earlier: Sequence[AblationResult]
     """Variants that each change one block, the most telling first; not those measured before."""
     known = {(result.ablation.block, result.ablation.change) for result in earlier}
     by_block: list[list[Ablation]] = []
-    for block in solution.blocks:
-        changes = _changes(solution, block.name)
-        found = [_variant(facts, solution, block.name, change) for change in changes]
+    for block in best_first(solution):
+        changes = _changes(solution, block)
+        found = [_variant(facts, solution, block, change) for change in changes]
         by_block.append([a for a in found if a is not None and (a.block, a.change) not in known])
     count = FEW if facts.brief.seconds < MUCH_TIME else MANY
     # One of each block in turn, so that blocks can be compared.
@@ -98,7 +98,7 @@ def extract(
             return Target(block, plan, f"without {result.ablation.change} it is {lost} better")
     impact = _impact(solution, results)
     ranked = []
-    for name in solution.names:
+    for name in best_first(solution):
         found = plans(facts, solution, name)
         before = [t for t in earlier if t.block == name]
         text = next_plan(found, before[-1].plan if before else "", (), skipped=4 * len(before))

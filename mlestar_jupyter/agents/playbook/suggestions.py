@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mlestar_jupyter.agents.playbook import amounts, columns, sections, steps
-from mlestar_jupyter.agents.playbook.assembly import is_ours, model_names
+from mlestar_jupyter.agents.playbook.assembly import best_first, is_ours, model_names
 from mlestar_jupyter.agents.playbook.catalogue import BY_NAME, Entry, mentioned, suited
 from mlestar_jupyter.agents.playbook.dials import turns
 from mlestar_jupyter.agents.playbook.facts import Facts
@@ -80,7 +80,7 @@ def best(words: str, facts: Facts, solution: Solution, block: str | None = None)
     """
     asked = _Words(words, facts, solution)
     readings: list[Reading] = []
-    for name in solution.names if block is None else (block,):
+    for name in best_first(solution) if block is None else (block,):
         readings += [r for r in _readings(asked, name) if _changes(r, asked)]
     if readings:
         return max(readings, key=lambda reading: reading.fit)
