@@ -119,7 +119,8 @@ def _execute(context: Context, candidate: Candidate, purposes: Sequence[int]) ->
     home = context.run.candidate_folder(candidate.id)
     folder = home / _CLEAN
     limit = context.limit_of(candidate.parents, added=candidate.stage in ADDED)
-    folds = Folds(context, candidate.id, candidate.solution, limit, None, clean=folder)
+    expected, solution = candidate.slowest, candidate.solution
+    folds = Folds(context, candidate.id, solution, limit, None, expected=expected, clean=folder)
     outcomes = folds.execute(purposes)
     try:
         if first_bad(outcomes) is None:

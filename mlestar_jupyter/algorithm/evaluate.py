@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mlestar_jupyter.algorithm.budget import Budget
+from mlestar_jupyter.algorithm.budget import SURELY, Budget
 from mlestar_jupyter.algorithm.gate import Gate
 from mlestar_jupyter.algorithm.judging import Judgement
 from mlestar_jupyter.candidate import ADDED, Candidate, Proposal
@@ -26,6 +26,8 @@ SHARE_OF_ONE_EXECUTION = 0.25
 #: What is made of other candidates may take so many times what these took, and this share of the
 #: run's time on top: early in a long run a slow idea is welcome, a hopeless one is not.
 TIMES_THE_PARENTS, SHARE_ON_TOP = 5.0, 0.05
+#: A kernel needs some seconds before its first cell; less time than this is not worth a start.
+LEAST_SECONDS = 5.0
 #: No limit of ours is shorter, in seconds.
 LEAST_LIMIT = 20.0
 #: A kernel's start, papermill and writing the notebook, in seconds (benchmarks/execution).
@@ -100,9 +102,8 @@ class Context:
 
         One of what was made of nothing is gone on from, so that is executed whole at once.
         """
-        added = proposal.stage in ADDED
-        share = CONFIRMED_SUMS if added else CONFIRMED_CHANGES
-        return share * self._expected(proposal.parents, added=added) or math.inf
+        share = CONFIRMED_SUMS if proposal.stage in ADDED else CONFIRMED_CHANGES
+        return share * self.expected(proposal) or math.inf
 
     def side_by_side(self, branches: int) -> int:
         """How many plans to try at once, so that no job idles; 1 is the paper's order."""
@@ -136,8 +137,7 @@ class Context:
                 self.gate.wait_while_paused()
             # Stages have shares of the time only once there is something to go on with.
             stage = proposal.stage if self.run.best or self.run.scored else "first"
-            expected = self._expected(proposal.parents, added=proposal.stage in ADDED)
-            self.check(stage, expected)
+            self.check(stage, self.expected(proposal), owed=self._owed(proposal.branch))
             candidate = known.id if known is not None else self.run.propose(proposal)
             return Judgement(self, proposal, candidate, is_asked=is_asked).reach()
 
@@ -158,25 +158,38 @@ class Context:
                 continue
         return candidates
 
-    def check(self, stage: str, slowest: float = 0.0) -> None:
+    def check(self, stage: str, slowest: float = 0.0, *, owed: float = 0.0) -> None:
         """Raise OutOfMeans when no more work of a stage should begin.
 
-        ``slowest`` is what one execution of it is expected to take, in seconds. Time is kept back
-        to land with the present best, and what landing takes longer with this one comes on top.
+        ``slowest`` is what one execution of it is expected to take, in seconds, ``owed`` what one
+        of that for which time must be left takes. Time is kept back to land with the present best,
+        and what landing takes longer with this one comes on top.
         """
-        if self.run.best is not None:
-            self.budget.keep_back(landing_seconds(self.run, self.run.best.slowest))
+        self._keep_back()
         if stage == "refine" and not self._has_room_for_ensemble():
             stage = "ensemble"  # nobody else would use the time that is kept for that
-        owed = 0.0 if stage == "confirm" else self._owed()
         rounds = _rounds(self.run, self.run.settings.jobs)
         self.budget.check(stage, rounds * (slowest + owed), self._longer(slowest))
 
-    def _owed(self) -> float:
-        """What it takes to execute once from clean kernels the incumbents that were not yet."""
-        state = self.run.state
-        names = [name for name in dict(state.incumbents).values() if state.unconfirmed.get(name)]
-        return sum(state.candidates[name].slowest for name in names)
+    def has_time(self, seconds: float) -> bool:
+        """Whether one execution that should take so long may begin now, as the best is now."""
+        self._keep_back()
+        least = max(LEAST_SECONDS, SURELY * seconds)
+        return not self.budget.is_stopped and self.budget.search_left >= least
+
+    def _keep_back(self) -> None:
+        if self.run.best is not None:
+            self.budget.keep_back(landing_seconds(self.run, self.run.best.slowest))
+
+    def _owed(self, branch: int) -> float:
+        """What it takes to execute once from clean kernels the incumbents that were not yet.
+
+        Those of other branches do not matter where there are jobs for all branches at once.
+        """
+        state, settings = self.run.state, self.run.settings
+        is_wide = settings.jobs >= settings.solutions * max(1, self.run.validation.folds)
+        names = [n for b, n in dict(state.incumbents).items() if b == branch or not is_wide]
+        return sum(state.candidates[n].slowest for n in names if state.unconfirmed.get(n))
 
     def _has_room_for_ensemble(self) -> bool:
         """Whether an ensemble of the incumbents could still begin when refinement has ended."""
@@ -196,6 +209,10 @@ class Context:
             return 0.0
         present = landing_seconds(self.run, best.slowest)
         return max(0.0, landing_seconds(self.run, slowest) - present)
+
+    def expected(self, proposal: Proposal) -> float:
+        """Seconds that one execution of a proposal should take, by its parents; 0 if unknown."""
+        return self._expected(proposal.parents, added=proposal.stage in ADDED)
 
     def _expected(self, parents: Sequence[str], *, added: bool) -> float:
         """Seconds that one execution of what is made of these should take; 0 if unknown."""

@@ -17,8 +17,6 @@ from mlestar_jupyter.solution import Solution
 if TYPE_CHECKING:
     from mlestar_jupyter.algorithm.evaluate import Context
 
-#: A kernel needs some seconds before its first cell; less time than this is not worth a start.
-LEAST_SECONDS = 5.0
 #: An execution that is just beginning may not hear that it is cancelled: told again, in seconds.
 _AGAIN = 0.2
 
@@ -27,9 +25,10 @@ class Folds:
     """Executes a solution for each purpose, until all are done or the rest is not worth its time.
 
     That is so when one has failed, for then there can be no score, and when the race is lost.
-    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds. Cells
-    that were executed before are taken over where that saves ``least_saved`` seconds; with
-    ``clean`` none are, and what is written goes into that folder.
+    ``lost`` says why it is, "" if it is not. ``limit`` is that of one execution in seconds,
+    ``expected`` what it should take: it does not begin when less is left. Cells that were executed
+    before are taken over where that saves ``least_saved`` seconds; with ``clean`` none are, and
+    what is written goes into that folder.
     """
 
     def __init__(
@@ -40,13 +39,14 @@ class Folds:
         limit: float,
         race: Race | None,
         *,
+        expected: float = 0.0,
         least_saved: float = 0.0,
         clean: Path | None = None,
     ) -> None:
         self.context, self.run = context, context.run
         self.candidate, self.solution, self.limit = candidate, solution, limit
         self.race = race
-        self.least_saved = least_saved
+        self.expected, self.least_saved = expected, least_saved
         self.clean = clean
         self.lost = ""
         self._under_way: list[Execution] = []
@@ -87,9 +87,9 @@ class Folds:
 
     def _run_one(self, purpose: object) -> Outcome:
         run, budget = self.run, self.context.budget
-        limit = min(self.limit, budget.search_left)
-        if budget.is_stopped or limit < LEAST_SECONDS:
+        if not self.context.has_time(self.expected):
             return Outcome("cancelled", 0.0)
+        limit = min(self.limit, budget.search_left)
         label = label_of(purpose)
         execution = Execution(
             solution=self.solution,

@@ -155,9 +155,12 @@ class Judgement:
         """Execute for each purpose. The words say why the race was ended early, if it was."""
         self.run.forget_grades(self.id)
         race = None if self.opponent is None else Race(self.run, self.id, self.opponent)
+        expected = self.context.expected(self.proposal)
         least = self.context.least_saved(self.proposal)
         limit = self.brief.limit
-        folds = Folds(self.context, self.id, solution, limit, race, least_saved=least)
+        folds = Folds(
+            self.context, self.id, solution, limit, race, expected=expected, least_saved=least
+        )
         outcomes = folds.execute(purposes)
         self._count(outcomes)
         return outcomes, folds.lost

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 from cast import SmallCast
 from scripted import Scripted, solution
+from waiting import wait_for
 
 from mlestar_jupyter.algorithm.budget import STAGE_ENDS, Budget
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import replace_incumbent
-from mlestar_jupyter.candidate import Proposal
+from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.inference import from_folder
 from mlestar_jupyter.run import Run
@@ -239,14 +241,43 @@ def test_refinement_has_all_the_time_when_no_ensemble_is_wanted(clock, opened):
 
 def test_time_is_left_to_confirm_what_only_snapshots_speak_for(clock, opened):
     context = opened(9.0)
-    left = clock.now = 100 - context.budget.reserve - 8.0
-    assert left > 0
-    context.check("refine")
+    clock.now = 100 - context.budget.reserve - 10.0
+    run = context.run
+    own, other = run.state.incumbents[0], run.state.incumbents[1]
     data = {"status": "ok", "seconds": 1.0, "reused": 3, "saved": 8.0}
-    best = context.run.state.best
-    context.run.emit("candidate_executed", id=best, purpose="fold-1", **data)
+    run.emit("candidate_executed", id=own, purpose="fold-1", **data)
+
+    def judge(title: str, parent: str, branch: int) -> None:
+        made = solution(title, 1.0)
+        context.judge(Proposal("refine", made, title, (parent,), "model", branch))
+
     with pytest.raises(OutOfMeans):
-        context.check("refine")
-    context.check("confirm", 8.0)
-    context.run.emit("candidate_executed", id=best, purpose="fold-1", **{**data, "reused": 0})
-    context.check("refine")
+        judge("of its own branch", own, 0)
+    with pytest.raises(OutOfMeans):
+        judge("there are no jobs for both branches at once", other, 1)
+    run.change_settings(jobs=4)
+    judge("now there are", other, 1)
+    run.emit("candidate_executed", id=own, purpose="fold-1", **{**data, "reused": 0})
+    judge("nothing is owed any more", own, 0)
+
+
+def test_an_execution_that_waited_too_long_for_its_turn_is_not_begun(clock, opened):
+    context = opened(9.0)
+    executor = context.executor
+    executor.hold("slow", 1, 2)
+    best = context.run.state.best
+
+    def judge(title: str) -> Candidate:
+        made = solution(title, 1.0)
+        return context.judge(Proposal("refine", made, title, (best,), "model"))
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(judge, "slow")
+        executor.until_begun(("slow", 1), ("slow", 2))
+        second = pool.submit(judge, "waits")
+        wait_for(lambda: len(context.run.state.proposed) == 4)
+        clock.now = 100 - context.budget.reserve - 7.0
+        executor.release("slow", 1, 2)
+        assert first.result().status == "ok"
+        assert second.result().status == "cancelled"
+    assert executor.folds_of("waits") == []
