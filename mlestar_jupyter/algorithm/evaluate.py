@@ -161,9 +161,9 @@ class Context:
     def check(self, stage: str, slowest: float = 0.0, *, owed: float = 0.0) -> None:
         """Raise OutOfMeans when no more work of a stage should begin.
 
-        ``slowest`` is what one execution of it is expected to take, in seconds, ``owed`` what one
-        of that for which time must be left takes. Time is kept back to land with the present best,
-        and what landing takes longer with this one comes on top.
+        ``slowest`` is what one execution of it is expected to take, in seconds; ``owed`` is the
+        same of what must come after it. Time is kept back to land with the present best, and what
+        landing takes longer with this one comes on top.
         """
         self._keep_back()
         if stage == "refine" and not self._has_room_for_ensemble():
