@@ -120,9 +120,9 @@ class Proposal:
 class Candidate:
     """A proposal after judgement. ``score`` is None unless ``status`` is ok.
 
-    ``seconds`` is the wall clock of all its executions added up; ``slowest`` what its slowest fold
-    takes if every cell is executed. ``debug_rounds`` says how often the debugger mended it before
-    it ran.
+    ``seconds`` is the wall clock of the executions that it was judged by, added up; ``slowest``
+    what its slowest fold takes if every cell is executed. ``debug_rounds`` says how often the
+    debugger mended it before it ran.
     """
 
     id: str

@@ -299,11 +299,12 @@ class Run:
 
     def graded_fold(self, candidate: str, fold: int) -> Graded:
         """One fold of a candidate, graded. Raises InvalidPredictions with the reason."""
-        if (candidate, fold) not in self._graded:
+        graded = self._graded.get((candidate, fold))
+        if graded is None:
             path = self.candidate_folder(candidate) / f"fold-{fold}.csv"
             rows = self.validation.held_rows(fold)
-            self._graded[candidate, fold] = grade(self.task, rows, path)
-        return self._graded[candidate, fold]
+            graded = self._graded[candidate, fold] = grade(self.task, rows, path)
+        return graded
 
     def forget_grades(self, candidate: str) -> None:
         """Its predictions are about to be written anew."""

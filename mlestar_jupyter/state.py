@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -47,7 +47,7 @@ class State:
     paused: bool = False
     rejected: set[str] = field(default_factory=set)  # undone by the user, never to come back
     accepted: list[tuple[int, str, bool]] = field(default_factory=list)  # branch, id, is best
-    # Candidates, and the labels of their executions that nothing but a snapshot speaks for.
+    # Candidates, and the labels of their executions of which nothing but a snapshot speaks.
     unconfirmed: dict[str, set[str]] = field(default_factory=dict)
 
     @property
@@ -117,7 +117,9 @@ class State:
                 self._note_execution(data)
             case "candidate_judged":
                 candidate = _candidate(data, read_solution)
-                self.candidates.pop(candidate.id, None)  # they stand in the order of judgement
+                before = self.candidates.get(candidate.id)
+                if before is not None and before.score is None:
+                    del self.candidates[candidate.id]  # they stand in the order of judgement
                 self.candidates[candidate.id] = candidate
                 self.proposed[candidate.solution.key] = candidate.id
             case "ablation_measured":
@@ -151,13 +153,15 @@ class State:
                 self._apply_steering(event)
 
     def _note_execution(self, data: Mapping[str, Any]) -> None:
-        if data["status"] != "ok":
-            return
-        labels = self.unconfirmed.setdefault(data["id"], set())
+        name, purpose = data["id"], data["purpose"]
         if data.get("reused"):
-            labels.add(data["purpose"])
-        else:
-            labels.discard(data["purpose"])
+            self.unconfirmed.setdefault(name, set()).add(purpose)
+        if data.get("confirms"):
+            self.unconfirmed[name].discard(purpose)
+            known = self.candidates[name]
+            # As it was executed whole, not as what snapshots saved adds up.
+            slowest = max(known.slowest, data["seconds"])
+            self.candidates[name] = replace(known, slowest=slowest)
 
     def _apply_steering(self, event: Event) -> None:
         data = event.data

@@ -35,16 +35,6 @@ class Decision:
 
 def decide(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decision:
     """Judge a scored candidate against the incumbent of its branch."""
-    if candidate.score is not None and incumbent is not None:
-        is_back = candidate.id not in run.state.rejected
-        if is_back and run.state.has_followed(incumbent.id, candidate.id):
-            # What has come since is no reason to go another way when a run is resumed.
-            return Decision(True, 1.0, "it replaced it before")
-    return decide_anew(run, candidate, incumbent)
-
-
-def decide_anew(run: Run, candidate: Candidate, incumbent: Candidate | None) -> Decision:
-    """The same, whatever was decided before."""
     if candidate.status == "stopped_early":
         return Decision(False, 0.0, f"ended early: {candidate.reason}")
     if candidate.score is None:
@@ -55,6 +45,9 @@ def decide_anew(run: Run, candidate: Candidate, incumbent: Candidate | None) -> 
         return Decision(False, 0.5, "it is the incumbent itself")
     if candidate.id in run.state.rejected:
         return Decision(False, 0.0, "you have undone it")
+    if run.state.has_followed(incumbent.id, candidate.id):
+        # What has come since is no reason to go another way when a run is resumed.
+        return Decision(True, 1.0, "it replaced it before")
     threshold = run.settings.acceptance
     strict = candidate.score.is_better_than(incumbent.score)
     if threshold is None or candidate.score.self_scored:
@@ -68,13 +61,6 @@ def decide_anew(run: Run, candidate: Candidate, incumbent: Candidate | None) -> 
         return Decision(True, probability, "a tie, and cheaper")
     word = "a tie" if probability > 1 - threshold else "worse"
     return Decision(False, probability, f"{word}: better with probability {probability:.2f}")
-
-
-def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The scored candidates, the best point score first."""
-    scored = [c for c in candidates if c.score is not None]
-    sign = -1 if any(c.score.greater_is_better for c in scored if c.score) else 1
-    return sorted(scored, key=lambda c: sign * c.score.value if c.score else 0.0)
 
 
 def best_score(run: Run) -> Score | None:

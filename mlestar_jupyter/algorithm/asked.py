@@ -37,7 +37,7 @@ def offer(context: Context, proposal: Proposal) -> Candidate:
         )
     branch = proposal.branch
     incumbent = run.state.candidates.get(run.state.incumbents.get(branch, ""))
-    candidate, decision = decide_confirmed(context, candidate, incumbent)
+    candidate, decision = decide_confirmed(context, candidate, incumbent, is_asked=True)
     if decision.accepted:
         replace_incumbent(run, branch, candidate, decision.reason, incumbent)
     elif incumbent is None or candidate.id != incumbent.id:

@@ -1,7 +1,7 @@
-"""Nothing is built on the word of a snapshot.
+"""Nothing is accepted on the word of a snapshot.
 
-What was executed from a snapshot of its first cells is executed once more where the solution is to
-go on from it: every cell of it, in clean kernels. What these give is what counts.
+What was executed from a snapshot of its first cells and would be accepted is executed once more,
+every cell of it, in clean kernels. What these give is what counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from mlestar_jupyter.algorithm.acceptance import score_of
 from mlestar_jupyter.algorithm.folds import Folds, first_bad, label_of
-from mlestar_jupyter.candidate import ADDED, Candidate, Outcome
+from mlestar_jupyter.candidate import Candidate, Outcome, Status
 from mlestar_jupyter.endings import OutOfMeans, Stopped
 from mlestar_jupyter.grading import Graded, InvalidPredictions
 
@@ -29,53 +29,88 @@ TOLERANCE = 1e-9
 _CLEAN = "clean"
 
 
-def confirmed(context: Context, candidate: Candidate) -> Candidate:
-    """The candidate as it is in clean kernels, with another score if these have shown another.
+def confirmed(context: Context, candidate: Candidate, *, is_asked: bool = False) -> Candidate:
+    """The candidate as it is in clean kernels: itself, unless these have shown something else.
 
     A difference turns the reuse of cells off and is told. When no time is left, what there is
-    stays. Raises Stopped when the user stops meanwhile.
+    stays. Raises Stopped when the user stops meanwhile. ``is_asked``: a pause does not hold it
+    back.
     """
+    if not _unconfirmed(context, candidate):
+        return candidate
+    if not is_asked:
+        context.gate.wait_while_paused()
     with context.turn(candidate.solution.key):
         # Another branch may have been here meanwhile.
-        return _confirmed(context, context.run.state.candidates[candidate.id])
+        present = context.run.state.candidates[candidate.id]
+        folds = _unconfirmed(context, present)
+        if present.score is None or not folds:
+            return candidate if present.score == candidate.score else present
+        try:
+            return _confirm(context, candidate, folds)
+        except Stopped:
+            raise
+        except OutOfMeans:
+            text = f"no time is left to execute {candidate.id} from clean kernels"
+            context.run.emit("note", text=f"{text}; the finished notebook tells whether it holds")
+        except InvalidPredictions as error:
+            return _fallen(context, candidate, "invalid_predictions", str(error))
+    return candidate
 
 
-def _confirmed(context: Context, candidate: Candidate) -> Candidate:
+def _unconfirmed(context: Context, candidate: Candidate) -> list[int]:
+    """The folds of which only a snapshot speaks."""
+    labels = context.run.state.unconfirmed.get(candidate.id, ())
+    return [fold for fold in context.run.validation.purposes if label_of(fold) in labels]
+
+
+def _confirm(context: Context, candidate: Candidate, folds: Sequence[int]) -> Candidate:
+    """Raises OutOfMeans, Stopped, and InvalidPredictions."""
     run = context.run
-    labels = run.state.unconfirmed.get(candidate.id, ())
-    wanted = [purpose for purpose in run.validation.purposes if label_of(purpose) in labels]
-    if candidate.score is None or not wanted:
-        return candidate
-    try:
-        before = {purpose: run.graded_fold(candidate.id, purpose) for purpose in wanted}
-        context.check("confirm", candidate.slowest)
-        ended = first_bad(_execute(context, candidate, wanted))
-        if ended is not None and ended.status == "cancelled":
+    before = {fold: run.graded_fold(candidate.id, fold) for fold in folds}
+    context.check("confirm", candidate.slowest)
+    outcomes = _execute(context, candidate, folds)
+    ended = first_bad(outcomes)
+    if ended is not None:
+        _tell(context, candidate, folds, outcomes, confirms=False)
+        if ended.status == "cancelled":
             # In flight when the user stopped, it is done again on resume.
             raise Stopped if context.budget.is_stopped else OutOfMeans
-        run.forget_grades(candidate.id)
-        if ended is not None:
-            if ended.status == "failed":  # all else, such as time, says nothing against snapshots
-                why = f"{candidate.id} fails in a clean kernel ({ended.words})"
-                context.executor.stop_reusing(why)
-            status, reason = ended.status, str(ended.problem)
-            return run.record(replace(candidate, status=status, score=None, reason=reason))
-        _compare(context, candidate, before)
-        score = score_of(run, candidate.id)
-    except Stopped:
-        raise
-    except OutOfMeans:
-        text = f"no time is left to execute {candidate.id} from clean kernels"
-        run.emit("note", text=f"{text}; the finished notebook will tell whether it holds")
-        return candidate
-    except InvalidPredictions as error:
-        wrong = replace(candidate, status="invalid_predictions", score=None, reason=str(error))
-        return run.record(wrong)
-    return candidate if score == candidate.score else run.record(replace(candidate, score=score))
+        if ended.status == "failed":  # all else, such as time, says nothing against snapshots
+            why = f"{candidate.id} fails in a clean kernel ({ended.words})"
+            context.executor.stop_reusing(why)
+        return _fallen(context, candidate, ended.status, str(ended.problem))
+    run.forget_grades(candidate.id)
+    if not _is_equal(context, candidate, before):
+        candidate = run.record(replace(candidate, score=score_of(run, candidate.id)))
+    _tell(context, candidate, folds, outcomes, confirms=True)
+    return candidate
 
 
-def _compare(context: Context, candidate: Candidate, before: dict[int, Graded]) -> None:
-    """Look for the first fold whose predictions differ. Raises InvalidPredictions."""
+def _fallen(context: Context, candidate: Candidate, status: Status, reason: str) -> Candidate:
+    return context.run.record(replace(candidate, status=status, score=None, reason=reason))
+
+
+def _tell(
+    context: Context,
+    candidate: Candidate,
+    folds: Sequence[int],
+    outcomes: Sequence[Outcome],
+    *,
+    confirms: bool,
+) -> None:
+    """Write executions down: when all is known, so that nothing is confirmed by halves."""
+    for fold, outcome in zip(folds, outcomes, strict=True):
+        if outcome.seconds:  # it was begun
+            data = {**outcome.to_json(), "confirms": confirms}
+            context.run.emit("candidate_executed", id=candidate.id, purpose=label_of(fold), **data)
+
+
+def _is_equal(context: Context, candidate: Candidate, before: dict[int, Graded]) -> bool:
+    """Whether no fold's predictions differ; the first that does is looked into.
+
+    Raises InvalidPredictions.
+    """
     for fold, graded in before.items():
         try:
             again = context.run.graded_fold(candidate.id, fold)
@@ -85,7 +120,8 @@ def _compare(context: Context, candidate: Candidate, before: dict[int, Graded]) 
             raise
         if not is_same(graded, again):
             _blame(context, candidate, fold)
-            return
+            return False
+    return True
 
 
 def is_same(one: Graded, other: Graded) -> bool:
@@ -102,8 +138,9 @@ def _blame(context: Context, candidate: Candidate, fold: int) -> None:
     """Find out whether the snapshot or the candidate itself gives other predictions each time."""
     run = context.run
     first = run.graded_fold(candidate.id, fold)
-    (again,) = _execute(context, candidate, [fold])
-    if again.status != "ok":
+    outcomes = _execute(context, candidate, [fold])
+    _tell(context, candidate, [fold], outcomes, confirms=False)
+    if first_bad(outcomes) is not None:
         return
     run.forget_grades(candidate.id)
     if is_same(first, run.graded_fold(candidate.id, fold)):
@@ -114,14 +151,15 @@ def _blame(context: Context, candidate: Candidate, fold: int) -> None:
         run.emit("note", text=text)
 
 
-def _execute(context: Context, candidate: Candidate, purposes: Sequence[int]) -> list[Outcome]:
+def _execute(context: Context, candidate: Candidate, folds: Sequence[int]) -> list[Outcome]:
     """Execute in clean kernels; if all goes well, what is written takes the place of what was."""
     home = context.run.candidate_folder(candidate.id)
     folder = home / _CLEAN
-    limit = context.limit_of(candidate.parents, added=candidate.stage in ADDED)
     expected, solution = candidate.slowest, candidate.solution
-    folds = Folds(context, candidate.id, solution, limit, None, expected=expected, clean=folder)
-    outcomes = folds.execute(purposes)
+    # What it took is known, and was allowed: no other limit than the one for all.
+    limit = context.limit
+    clean = Folds(context, candidate.id, solution, limit, None, expected=expected, clean=folder)
+    outcomes = clean.execute(folds)
     try:
         if first_bad(outcomes) is None:
             _move(folder, home)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlestar_jupyter.algorithm.acceptance import decide, rank
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.incumbent import replace_incumbent, settle
+from mlestar_jupyter.algorithm.incumbent import decide_confirmed, replace_incumbent
+from mlestar_jupyter.algorithm.initialize import rank
 from mlestar_jupyter.algorithm.plans import Plans, attempt
 from mlestar_jupyter.candidate import Candidate, Proposal
 from mlestar_jupyter.interfaces import Attempt
@@ -52,7 +52,7 @@ def ensemble(
 
     def take(words: str, candidate: Candidate) -> Attempt:
         nonlocal best
-        decision = decide(run, candidate, best)
+        candidate, decision = decide_confirmed(context, candidate, best)
         if decision.accepted:
             replace_incumbent(run, ENSEMBLE_BRANCH, candidate, decision.reason, best)
             best = candidate
@@ -64,4 +64,4 @@ def ensemble(
     failed, width = "an ensemble plan gave no solution", context.side_by_side(1)
     plans = Plans(context, "ensemble", width, plan=plan, make=make, take=take, failed=failed)
     plans.go(run.settings.ensemble_rounds if rounds is None else rounds)
-    return None if best is None else settle(context, ENSEMBLE_BRANCH, best, None)
+    return best

@@ -36,9 +36,9 @@ NOTEBOOK_SECONDS = 8.0
 IMPORT_SECONDS = 4.0
 #: All rows are more than a fold's, and machines are noisy.
 SAFETY = 1.5
-#: About so many of what changes a solution, and of what adds up several, are gone on from, and
+#: About so many of what changes a solution, and of what adds up several, would be accepted, and are
 #: executed once more from clean kernels: to begin with a snapshot must save more than that.
-CONFIRMED_CHANGES, CONFIRMED_SUMS = 0.1, 0.7
+CONFIRMED_CHANGES, CONFIRMED_SUMS = 0.15, 0.7
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Context:
     def least_saved(self, proposal: Proposal) -> float:
         """Seconds that taking over cells must save in one execution; inf: all are executed.
 
-        One of what was made of nothing is gone on from, so that is executed whole at once.
+        What was made of nothing has nothing to beat, so that is executed whole at once.
         """
         share = CONFIRMED_SUMS if proposal.stage in ADDED else CONFIRMED_CHANGES
         return share * self.expected(proposal) or math.inf
@@ -137,7 +137,7 @@ class Context:
                 self.gate.wait_while_paused()
             # Stages have shares of the time only once there is something to go on with.
             stage = proposal.stage if self.run.best or self.run.scored else "first"
-            self.check(stage, self.expected(proposal), owed=self._owed(proposal.branch))
+            self.check(stage, self.expected(proposal))
             candidate = known.id if known is not None else self.run.propose(proposal)
             return Judgement(self, proposal, candidate, is_asked=is_asked).reach()
 
@@ -158,18 +158,17 @@ class Context:
                 continue
         return candidates
 
-    def check(self, stage: str, slowest: float = 0.0, *, owed: float = 0.0) -> None:
+    def check(self, stage: str, slowest: float = 0.0) -> None:
         """Raise OutOfMeans when no more work of a stage should begin.
 
-        ``slowest`` is what one execution of it is expected to take, in seconds; ``owed`` is the
-        same of what must come after it. Time is kept back to land with the present best, and what
-        landing takes longer with this one comes on top.
+        ``slowest`` is what one execution of it is expected to take, in seconds. Time is kept back
+        to land with the present best, and what landing takes longer with this one comes on top.
         """
         self._keep_back()
         if stage == "refine" and not self._has_room_for_ensemble():
             stage = "ensemble"  # nobody else would use the time that is kept for that
         rounds = _rounds(self.run, self.run.settings.jobs)
-        self.budget.check(stage, rounds * (slowest + owed), self._longer(slowest))
+        self.budget.check(stage, rounds * slowest, self._longer(slowest))
 
     def has_time(self, seconds: float) -> bool:
         """Whether one execution that should take so long may begin now, as the best is now."""
@@ -180,16 +179,6 @@ class Context:
     def _keep_back(self) -> None:
         if self.run.best is not None:
             self.budget.keep_back(landing_seconds(self.run, self.run.best.slowest))
-
-    def _owed(self, branch: int) -> float:
-        """What it takes to execute once from clean kernels the incumbents that were not yet.
-
-        Those of other branches do not matter where there are jobs for all branches at once.
-        """
-        state, settings = self.run.state, self.run.settings
-        is_wide = settings.jobs >= settings.solutions * max(1, self.run.validation.folds)
-        names = [n for b, n in dict(state.incumbents).items() if b == branch or not is_wide]
-        return sum(state.candidates[n].slowest for n in names if state.unconfirmed.get(n))
 
     def _has_room_for_ensemble(self) -> bool:
         """Whether an ensemble of the incumbents could still begin when refinement has ended."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mlestar_jupyter.algorithm.acceptance import rank
 from mlestar_jupyter.algorithm.evaluate import Context
+from mlestar_jupyter.algorithm.initialize import rank
 from mlestar_jupyter.candidate import Candidate, Failure, Outcome
 from mlestar_jupyter.checks.leakage import find_leaks
 from mlestar_jupyter.endings import OutOfMeans, Stopped

@@ -110,7 +110,8 @@ class Folds:
         is_cut_off = limit < self.limit or budget.search_left <= 0
         if outcome.status == "timed_out" and is_cut_off:
             outcome = replace(outcome, status="cancelled", failure=None)  # the run's time was up
-        run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
+        if self.clean is None:  # else who asked for it writes it down
+            run.emit("candidate_executed", id=self.candidate, purpose=label, **outcome.to_json())
         return outcome
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from mlestar_jupyter.algorithm.acceptance import Decision, decide, decide_anew, rank
+from mlestar_jupyter.algorithm.acceptance import Decision, decide
 from mlestar_jupyter.algorithm.confirming import confirmed
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.candidate import Candidate
@@ -12,19 +10,18 @@ from mlestar_jupyter.run import Run
 
 
 def decide_confirmed(
-    context: Context, candidate: Candidate, incumbent: Candidate | None
+    context: Context, candidate: Candidate, incumbent: Candidate | None, *, is_asked: bool = False
 ) -> tuple[Candidate, Decision]:
     """Decide; what would be accepted on the word of snapshots is confirmed first.
 
-    Gives the candidate, too: as it is in clean kernels.
+    Gives the candidate, too: as it is in clean kernels. ``is_asked``: the user waits for just this
+    one, so a pause does not hold it back.
     """
     decision = decide(context.run, candidate, incumbent)
     if not decision.accepted:
         return candidate, decision
-    clean = confirmed(context, candidate)
-    if clean.score != candidate.score:
-        decision = decide_anew(context.run, clean, incumbent)
-    return clean, decision
+    clean = confirmed(context, candidate, is_asked=is_asked)
+    return clean, decision if clean is candidate else decide(context.run, clean, incumbent)
 
 
 def replace_incumbent(
@@ -50,39 +47,3 @@ def replace_incumbent(
         run.emit(
             "incumbent_changed", branch=branch, id=candidate.id, best=becomes_best, reason=reason
         )
-
-
-def settle(
-    context: Context, branch: int, candidate: Candidate, before: Candidate | None
-) -> Candidate:
-    """Confirm what a loop has made the incumbent of its branch; gives what the branch goes on from.
-
-    Where clean kernels show it no better than ``before``, with which the loop began, that one comes
-    back; with None there was none.
-    """
-    clean = confirmed(context, candidate)
-    if clean.score == candidate.score:
-        return clean
-    if before is None or decide_anew(context.run, clean, before).accepted:
-        _place_again(context.run, clean, {})
-        return clean
-    _place_again(context.run, clean, {branch: before.id})
-    return before
-
-
-def _place_again(run: Run, candidate: Candidate, instead: Mapping[int, str]) -> None:
-    """A candidate has another score now: who is the best, and who is its branch's incumbent."""
-    with run.lock:
-        present = dict(run.state.incumbents)
-        wanted = {b: instead.get(b, n) if n == candidate.id else n for b, n in present.items()}
-        others = rank([run.state.candidates[n] for n in wanted.values() if n != candidate.id])
-        best = run.state.best
-        if best == candidate.id and others and not decide_anew(run, candidate, others[0]).accepted:
-            best = others[0].id
-        for branch, name in wanted.items():
-            is_new_best = name == best != run.state.best
-            if is_new_best or name != present[branch]:
-                run.emit(
-                    "incumbent_changed", branch=branch, id=name, best=is_new_best,
-                    reason=f"{candidate.id} did not hold in clean kernels",
-                )  # fmt: skip

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nbformat
 
-from mlestar_jupyter.algorithm.acceptance import rank
 from mlestar_jupyter.algorithm.evaluate import Context
 from mlestar_jupyter.algorithm.incumbent import decide_confirmed, replace_incumbent
 from mlestar_jupyter.candidate import Candidate, Proposal
@@ -83,6 +82,13 @@ def _first_solutions(context: Context, cards: list[ModelCard]) -> tuple[list[Pro
             continue
         proposals.append(Proposal("initialize", solution, f"{card.name}: {card.reason}"))
     return proposals, obstacle
+
+
+def rank(candidates: list[Candidate]) -> list[Candidate]:
+    """The scored candidates, the best point score first."""
+    scored = [c for c in candidates if c.score is not None]
+    sign = -1 if any(c.score.greater_is_better for c in scored if c.score) else 1
+    return sorted(scored, key=lambda c: sign * c.score.value if c.score else 0.0)
 
 
 def merge(context: Context, ranked: list[Candidate], branch: int) -> Candidate:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from mlestar_jupyter.algorithm import ablation
-from mlestar_jupyter.algorithm.acceptance import decide
 from mlestar_jupyter.algorithm.evaluate import Context
-from mlestar_jupyter.algorithm.incumbent import replace_incumbent, settle
+from mlestar_jupyter.algorithm.incumbent import decide_confirmed, replace_incumbent
 from mlestar_jupyter.algorithm.plans import Plans, attempt
 from mlestar_jupyter.algorithm.steps import Step, begin_step
 from mlestar_jupyter.candidate import Candidate, Proposal
@@ -127,9 +126,8 @@ def _inner_loop(
 ) -> tuple[Candidate, bool]:
     """Try up to K plans on the target block, each on the same solution; the best one stays.
 
-    Which that is may be told by snapshots; that it is better, clean kernels have to say. Unlike the
-    published sample, every plan is compared, the last one too. Gives also whether there are means
-    for another outer step.
+    Unlike the published sample, every plan is compared, the last one too. Gives also whether there
+    are means for another outer step.
     """
     agents, run, solution = context.agents, context.run, incumbent.solution
     brief = context.brief(branch, made_of=(incumbent.id,))
@@ -147,7 +145,7 @@ def _inner_loop(
         nonlocal best
         if best.id in run.state.rejected:  # undone meanwhile: no bar any more
             best = incumbent
-        decision = decide(run, candidate, best)
+        candidate, decision = decide_confirmed(context, candidate, best)
         if decision.accepted:
             replace_incumbent(run, branch, candidate, decision.reason, best)
             best = candidate
@@ -159,6 +157,4 @@ def _inner_loop(
     width = context.side_by_side(run.settings.solutions)
     plans = Plans(context, "refine", width, plan=plan, make=make, take=take, failed=failed)
     has_means = plans.go(steps)
-    if best.id != incumbent.id:
-        best = settle(context, branch, best, incumbent)
     return best, has_means

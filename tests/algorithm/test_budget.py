@@ -239,28 +239,6 @@ def test_refinement_has_all_the_time_when_no_ensemble_is_wanted(clock, opened):
     assert refines_at(opened(2.0, ensemble_rounds=0), clock, 0.99)
 
 
-def test_time_is_left_to_confirm_what_only_snapshots_speak_for(clock, opened):
-    context = opened(9.0)
-    clock.now = 100 - context.budget.reserve - 10.0
-    run = context.run
-    own, other = run.state.incumbents[0], run.state.incumbents[1]
-    data = {"status": "ok", "seconds": 1.0, "reused": 3, "saved": 8.0}
-    run.emit("candidate_executed", id=own, purpose="fold-1", **data)
-
-    def judge(title: str, parent: str, branch: int) -> None:
-        made = solution(title, 1.0)
-        context.judge(Proposal("refine", made, title, (parent,), "model", branch))
-
-    with pytest.raises(OutOfMeans):
-        judge("of its own branch", own, 0)
-    with pytest.raises(OutOfMeans):
-        judge("there are no jobs for both branches at once", other, 1)
-    run.change_settings(jobs=4)
-    judge("now there are", other, 1)
-    run.emit("candidate_executed", id=own, purpose="fold-1", **{**data, "reused": 0})
-    judge("nothing is owed any more", own, 0)
-
-
 def test_an_execution_that_waited_too_long_for_its_turn_is_not_begun(clock, opened):
     context = opened(9.0)
     executor = context.executor

@@ -13,7 +13,8 @@ from mlestar_jupyter.demo import write_demo_task
 
 LOAD = "%load_ext mlestar_jupyter"
 RUN = (
-    "%%mlestar trial --data task --time 75s --solutions 1 --outer 1 --inner 1 --models 2 --out run"
+    "%%mlestar trial --data task --time 75s --solutions 1 --outer 1 --inner 1 --models 2 "
+    "--folds 2 --ensemble-rounds 1 --out run"
 )
 
 
