@@ -144,7 +144,7 @@ def test_a_scheduler_that_dies_is_one_line_that_names_it(
 CLIENT = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_cluster import DaskExecutor, Settings, sleeper
 executor = DaskExecutor(Settings(dask={address!r}, sandbox="off"))
 executor.run(sleeper(Path({pid!r}), Path({folder!r})))
@@ -158,7 +158,9 @@ def test_candidates_of_a_killed_client_and_of_a_hung_worker_do_not_go_on(
     address, _ = scheduler
     first = launch("worker", address, "--no-dashboard", "--no-nanny", "--nthreads", "1")
     pid = tmp_path / "client's"
-    names = {"tests": str(Path(__file__).parent), "address": address, "pid": str(pid)}
+    here = Path(__file__).parent
+    tests = [str(here), str(here.parent)]
+    names = {"tests": tests, "address": address, "pid": str(pid)}
     source = CLIENT.format(**names, folder=str(tmp_path))
     client = subprocess.Popen([sys.executable, "-c", source])
     wait_for(lambda: pid.exists() and pid.read_text())
