@@ -187,7 +187,7 @@ class Context:
             return False
         names = [name for branch, name in dict(run.state.incumbents).items() if branch >= 0]
         took = [run.state.candidates[name].slowest for name in names]
-        slowest = sum(took) * max(1.0, 2 / max(1, len(took)))  # at least two are combined
+        slowest = sum(took if len(took) > 1 else took * 2)  # at least two are combined
         rounds = _rounds(run, run.settings.jobs)
         return self.budget.has_room_after("refine", rounds * slowest, self._longer(slowest))
 

@@ -140,14 +140,15 @@ def merged(facts: Facts, base: Solution, other: Solution) -> Solution | None:
     blocks = list(base.blocks[:-1])
     added = []
     for block in other.blocks:
-        if block.name.startswith("features"):
+        if _kind(block) == "features":
             features = block.source
         names = _PREDICTS.findall(block.source)
         if not names or set(names) <= known:
             continue
-        place = _place_of(features, blocks)
+        made = [n for n, b in enumerate(blocks) if _kind(b) == "features"]
+        place = next((n for n in made if blocks[n].source == features), None)
         if place is None:
-            place = next(n for n, b in enumerate(blocks) if b.name.startswith("features"))
+            place = made[0]
             blocks.insert(place, Block(_free(f"features_{names[0]}", blocks), features))
         blocks.insert(place + 1, Block(_free(f"model_{names[0]}", blocks), block.source))
         added += names
@@ -155,12 +156,6 @@ def merged(facts: Facts, base: Solution, other: Solution) -> Solution | None:
         return None
     blocks.append(Block(base.blocks[-1].name, predict_block(facts, several=True)))
     return Solution(tuple(blocks), f"{base.title} + {' + '.join(added)}".replace("_", " "))
-
-
-def _place_of(features: str, blocks: list[Block]) -> int | None:
-    """Where these features are made; None if they are not."""
-    made = (n for n, b in enumerate(blocks) if b.name.startswith("features"))
-    return next((n for n in made if blocks[n].source == features), None)
 
 
 def _free(name: str, blocks: list[Block]) -> str:
