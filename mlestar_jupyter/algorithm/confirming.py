@@ -81,9 +81,13 @@ def _confirm(context: Context, candidate: Candidate, folds: Sequence[int]) -> Ca
             context.executor.stop_reusing(why)
         return _fallen(context, candidate, ended.status, str(ended.problem))
     run.forget_grades(candidate.id)
-    if not _is_equal(context, candidate, before):
-        candidate = run.record(replace(candidate, score=score_of(run, candidate.id)))
-    _tell(context, candidate, folds, outcomes, confirms=True)
+    is_graded = False
+    try:
+        if not _is_equal(context, candidate, before):
+            candidate = run.record(replace(candidate, score=score_of(run, candidate.id)))
+        is_graded = True
+    finally:
+        _tell(context, candidate, folds, outcomes, confirms=is_graded)
     return candidate
 
 

@@ -39,6 +39,7 @@ class FromSnapshots(Scripted):
     differs = 0.0
     clean = "ok"
     restless = False
+    spoilt = False  # whether clean executions write no table
     flattered = ""  # the solution whose predictions are better with snapshots than without
     held = ""  # the fold whose clean execution goes on until it is cancelled
 
@@ -75,6 +76,8 @@ class FromSnapshots(Scripted):
         if self.restless and execution.fresh:
             bias = 0.001 * len(self.fresh)
         super()._predict(execution, fold, {**says, "bias": says["bias"] + bias})
+        if self.spoilt and execution.fresh:
+            execution.predictions.write_text("nothing")
         execution.executed.write_text("clean" if execution.fresh else "from a snapshot")
 
     def stop_reusing(self, reason: str) -> None:
@@ -325,6 +328,18 @@ def test_a_fold_that_is_ended_because_another_fails_is_no_lack_of_time(opened) -
     context.close()
     assert (first.status, first.score) == ("failed", None)
     assert executor.stopped == [f"{first.id} fails in a clean kernel (block model: ValueError: no)"]
+
+
+def test_clean_predictions_that_cannot_be_graded_are_told_with_their_executions(opened) -> None:
+    context, executor = opened
+    executor.spoilt = True
+    first = offer(context, "first", 1.0)
+    assert (first.status, first.score) == ("invalid_predictions", None)
+    (why,) = executor.stopped
+    assert why.startswith(f"predictions of {first.id} from a clean kernel cannot be graded (")
+    executed = [e.data for e in context.run.events if e.kind == "candidate_executed"]
+    assert [data.get("confirms") for data in executed] == [None, None, False, False]
+    assert context.run.state.unconfirmed == {first.id: {"fold-1", "fold-2"}}
 
 
 def test_what_takes_too_long_in_a_clean_kernel_says_nothing_against_snapshots(opened) -> None:
